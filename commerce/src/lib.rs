@@ -1,0 +1,6 @@
+//! The place of the purchase logic: ledger, stock, S2Sell, purchase by SMS and by web.
+//!
+//! It stands on top of the router and uses nothing of it but the RPC contract in `proto/`: no
+//! module of the `sampan` crate is imported here, now or later, so that an upstream service in
+//! another language could do the same work. `docs/ARCHITECTURE.md` says where it stands and why
+//! it is a process of its own.

@@ -1,0 +1,1 @@
+//! From TOML to settings that cannot be wrong.

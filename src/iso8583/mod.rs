@@ -1,0 +1,1 @@
+//! The ISO 8583:1987 protocol core.
