@@ -1,1 +1,41 @@
-//! The SMPP 3.4 protocol core.
+//! The SMPP 3.4 core: PDUs, framing, text, receipts and the session state machine.
+//!
+//! Everything here is a pure function of bytes, commands and a clock that is passed in.
+//!
+//! Architecture Invariant: this module does no I/O, reads no clock, knows no runtime and imports
+//! nothing from the rest of the crate. A peer's bytes cannot make it panic, loop or allocate
+//! beyond the frame limit.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`codec`] | framing: header, length, limit |
+//! | [`pdu`] | one type per PDU, and [`Pdu`] over them all |
+//! | [`octets`], [`address`], [`tlv`], [`status`], [`command`] | the fields PDUs are made of |
+//! | [`text`], [`segment`] | characters to octets, and a long text to parts |
+//! | [`receipt`] | what a deliver_sm says about an earlier message |
+//! | [`session`] | states, timers, what is answered without asking |
+//! | [`describe`] | a PDU for human eyes, masked |
+
+pub mod address;
+pub mod codec;
+pub mod command;
+pub mod describe;
+mod gsm7;
+pub mod octets;
+pub mod pdu;
+pub mod receipt;
+pub mod segment;
+pub mod session;
+pub mod status;
+pub mod text;
+pub mod tlv;
+mod wire;
+
+pub use address::{Address, Npi, Ton};
+pub use codec::{Frame, FrameError, Header};
+pub use command::CommandId;
+pub use octets::{COctetString, MessageId, OctetError, ShortMessage};
+pub use pdu::Pdu;
+pub use status::CommandStatus;
+pub use tlv::{Tag, Tlv, Tlvs};
+pub use wire::{DecodeError, DecodeFault};

@@ -1,1 +1,0 @@
-//! From TOML to settings that cannot be wrong.

@@ -1,0 +1,285 @@
+//! Writing a message. All or nothing: after an error the output is as it was.
+
+use crate::iso8583::bitmap::{Bitmap, to_hex};
+use crate::iso8583::dialect::BitmapForm;
+use crate::iso8583::field::{Content, Encoding, FieldSpec, Length, hex_character};
+use crate::iso8583::{Dialect, Message};
+use bytes::{BufMut, BytesMut};
+
+/// A message that its dialect cannot write. The fault is the caller's; nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("DE{element} cannot be encoded: {why}")]
+pub struct EncodeError {
+    /// The number of the element at fault.
+    pub element: u8,
+    /// What is wrong with it.
+    pub why: EncodeFault,
+}
+
+/// What is wrong with an element that cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeFault {
+    /// The dialect has no such element.
+    #[error("the dialect has no such element")]
+    Unknown,
+    /// Bitmaps are made by the codec.
+    #[error("bitmaps are written by Sampan itself")]
+    Bitmap,
+    /// The value is longer than the dialect allows.
+    #[error("{length} long, at most {limit} are allowed")]
+    TooLong {
+        /// The value's length, in characters or bytes.
+        length: usize,
+        /// The greatest length.
+        limit: usize,
+    },
+    /// `b` elements of fixed length are not filled.
+    #[error("{length} bytes, it must be {expected}")]
+    WrongLength {
+        /// The value's length, in bytes.
+        length: usize,
+        /// The length that the dialect gives.
+        expected: usize,
+    },
+    /// A number without a digit: filled with zeros it would become a nought that nobody meant.
+    #[error("a number needs at least one digit")]
+    Empty,
+    /// A byte that the content does not allow. The byte itself is not told.
+    #[error("the byte at {index} is not allowed, it holds {content}")]
+    Content {
+        /// The index within the value.
+        index: usize,
+        /// What the element may hold.
+        content: Content,
+    },
+}
+
+/// MTI and both bitmaps, as characters.
+const PREAMBLE_BYTES: usize = 4 + 16 + 16;
+/// Most values need no more room than themselves and a length; the buffer grows for the others.
+const USUAL_ELEMENT_BYTES: usize = 12;
+
+impl Dialect {
+    /// Appends the message to `output`, without a frame header.
+    ///
+    /// # Errors
+    /// [`EncodeError`] names the first element that the dialect refuses; `output` is unchanged.
+    pub fn encode(&self, message: &Message, output: &mut BytesMut) -> Result<(), EncodeError> {
+        let start = output.len();
+        let written = self.write(message, output);
+        if written.is_err() {
+            output.truncate(start);
+        }
+        written
+    }
+
+    fn write(&self, message: &Message, output: &mut BytesMut) -> Result<(), EncodeError> {
+        let mut bitmap = Bitmap::default();
+        for (element, _) in message.iter() {
+            if !bitmap.insert(element) {
+                let why = match element {
+                    1 => EncodeFault::Bitmap,
+                    _ => EncodeFault::Unknown,
+                };
+                return Err(EncodeError { element, why });
+            }
+        }
+        output.reserve(PREAMBLE_BYTES + message.len() * USUAL_ELEMENT_BYTES);
+        output.put_slice(&message.mti().digits());
+        let (primary, secondary) = bitmap.bits();
+        put_bitmap(self.bitmap(), primary, output);
+        if let Some(secondary) = secondary {
+            put_bitmap(self.bitmap(), secondary, output);
+        }
+        for (element, value) in message.iter() {
+            let spec = self.element(element).ok_or(EncodeFault::Unknown);
+            spec.and_then(|spec| put_element(spec, value, output))
+                .map_err(|why| EncodeError { element, why })?;
+        }
+        Ok(())
+    }
+}
+
+fn put_bitmap(form: BitmapForm, bits: u64, output: &mut BytesMut) {
+    match form {
+        BitmapForm::Hex => output.put_slice(&to_hex(bits)),
+        BitmapForm::Binary => output.put_u64(bits),
+    }
+}
+
+fn put_element(spec: &FieldSpec, value: &[u8], output: &mut BytesMut) -> Result<(), EncodeFault> {
+    let content = spec.content();
+    let (length, limit) = (value.len(), spec.length().maximum());
+    if content == Content::Bitmap {
+        return Err(EncodeFault::Bitmap);
+    }
+    if length > limit {
+        return Err(EncodeFault::TooLong { length, limit });
+    }
+    if let Some(index) = content.first_fault(value, false) {
+        return Err(match content {
+            Content::SignedDigits if value.is_empty() => EncodeFault::Empty,
+            _ => EncodeFault::Content { index, content },
+        });
+    }
+    match spec.length() {
+        Length::Fixed(_) if length < limit => return put_filled(content, value, limit, output),
+        Length::Fixed(_) => {}
+        Length::Ll(_) => put_length::<2>(length, output),
+        Length::Lll(_) => put_length::<3>(length, output),
+    }
+    match spec.encoding() {
+        Encoding::Ascii | Encoding::Binary => output.put_slice(value),
+        Encoding::Hex => {
+            for byte in value {
+                output.put_slice(&[hex_character(byte >> 4), hex_character(byte & 0xF)]);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn put_filled(
+    content: Content,
+    value: &[u8],
+    limit: usize,
+    output: &mut BytesMut,
+) -> Result<(), EncodeFault> {
+    let missing = limit - value.len();
+    match (content, value) {
+        (Content::Digits, []) | (Content::SignedDigits, [] | [_]) => {
+            return Err(EncodeFault::Empty);
+        }
+        (Content::Digits, digits) => {
+            output.put_bytes(b'0', missing);
+            output.put_slice(digits);
+        }
+        (Content::SignedDigits, [sign, digits @ ..]) => {
+            output.put_u8(*sign);
+            output.put_bytes(b'0', missing);
+            output.put_slice(digits);
+        }
+        (Content::Bytes | Content::Bitmap, _) => {
+            return Err(EncodeFault::WrongLength {
+                length: value.len(),
+                expected: limit,
+            });
+        }
+        (
+            Content::Letters
+            | Content::LettersDigits
+            | Content::Text
+            | Content::DigitsSpecial
+            | Content::Track,
+            _,
+        ) => {
+            output.put_slice(value);
+            output.put_bytes(b' ', missing);
+        }
+    }
+    Ok(())
+}
+
+fn put_length<const DIGITS: usize>(length: usize, output: &mut BytesMut) {
+    output.put_slice(&crate::iso8583::amount::zero_filled::<DIGITS>(
+        length as u64,
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::iso8583::Mti;
+
+    fn encode(number: u8, value: &[u8]) -> Result<String, EncodeFault> {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message.set(number, value);
+        let mut output = BytesMut::from(&b"before"[..]);
+        match Dialect::iso8583_1987_ascii().encode(&message, &mut output) {
+            Ok(()) => {
+                let secondary = if number > 64 { 16 } else { 0 };
+                let element = output.split_off(6 + 20 + secondary);
+                Ok(String::from_utf8(element.to_vec()).unwrap())
+            }
+            Err(error) => {
+                assert_eq!(output, "before", "an error leaves nothing behind");
+                assert_eq!(error.element, number);
+                Err(error.why)
+            }
+        }
+    }
+
+    #[test]
+    fn short_numbers_are_filled_with_zeros_on_the_left() {
+        assert_eq!(encode(4, b"10000").unwrap(), "000000010000");
+        assert_eq!(encode(28, b"D500").unwrap(), "D00000500");
+    }
+
+    #[test]
+    fn short_texts_are_filled_with_spaces_on_the_right() {
+        assert_eq!(encode(41, b"ATM1").unwrap(), "ATM1    ");
+        assert_eq!(encode(38, b"").unwrap(), "      ");
+    }
+
+    #[test]
+    fn variable_elements_carry_their_length_and_no_fill() {
+        assert_eq!(encode(32, b"970499").unwrap(), "06970499");
+        assert_eq!(encode(48, b"").unwrap(), "000");
+        assert_eq!(encode(48, &[b'x'; 999]).unwrap().len(), 1_002);
+    }
+
+    #[test]
+    fn bytes_travel_as_upper_case_hexadecimal_and_are_never_filled() {
+        let pin = [0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF];
+        assert_eq!(encode(52, &pin).unwrap(), "0123456789ABCDEF");
+        let (length, expected) = (7, 8);
+        assert_eq!(
+            encode(52, &pin[..7]),
+            Err(EncodeFault::WrongLength { length, expected })
+        );
+    }
+
+    #[test]
+    fn an_over_long_value_is_refused_with_its_limit() {
+        let (length, limit) = (13, 12);
+        assert_eq!(
+            encode(4, b"1000000000000"),
+            Err(EncodeFault::TooLong { length, limit })
+        );
+        let (length, limit) = (20, 19);
+        assert_eq!(
+            encode(2, &[b'9'; 20]),
+            Err(EncodeFault::TooLong { length, limit })
+        );
+    }
+
+    #[test]
+    fn a_number_without_digits_is_refused_not_made_zero() {
+        assert_eq!(encode(4, b""), Err(EncodeFault::Empty));
+        assert_eq!(encode(28, b""), Err(EncodeFault::Empty));
+        assert_eq!(encode(28, b"C"), Err(EncodeFault::Empty));
+    }
+
+    #[test]
+    fn a_byte_that_does_not_belong_is_named_by_its_index() {
+        let (index, content) = (2, Content::Digits);
+        assert_eq!(
+            encode(4, b"10.00"),
+            Err(EncodeFault::Content { index, content })
+        );
+        let (index, content) = (0, Content::Text);
+        assert_eq!(
+            encode(43, "é".as_bytes()),
+            Err(EncodeFault::Content { index, content })
+        );
+    }
+
+    #[test]
+    fn bitmaps_and_unknown_numbers_cannot_be_set_by_a_caller() {
+        assert_eq!(encode(1, b"x"), Err(EncodeFault::Bitmap));
+        assert_eq!(encode(65, b"x"), Err(EncodeFault::Bitmap));
+        for number in [0, 129, 255] {
+            assert_eq!(encode(number, b"x"), Err(EncodeFault::Unknown));
+        }
+    }
+}

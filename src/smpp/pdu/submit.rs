@@ -1,0 +1,237 @@
+//! submit_sm and its response (SMPP 3.4 4.4): the hot path.
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Encode, Request, Response};
+use crate::smpp::address::Address;
+use crate::smpp::command::CommandId;
+use crate::smpp::octets::{COctetString, MessageId, ShortMessage};
+use crate::smpp::status::CommandStatus;
+use crate::smpp::tlv::Tlvs;
+use crate::smpp::wire::{DecodeError, Reader};
+
+/// Mode, type and features of a message (SMPP 3.4 5.2.12). Its type is a set of bits, so an
+/// unknown bit beside a known one does not hide it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct EsmClass(pub u8);
+
+impl EsmClass {
+    /// A plain message in the SMSC's default mode.
+    pub const DEFAULT: Self = Self(0x00);
+    /// The message is an SMSC delivery receipt.
+    pub const RECEIPT: Self = Self(0x04);
+    /// The text begins with a user data header.
+    pub const UDHI: Self = Self(0x40);
+
+    const DELIVERY_ACKNOWLEDGEMENT: u8 = 0x08;
+    const USER_ACKNOWLEDGEMENT: u8 = 0x10;
+    const INTERMEDIATE: u8 = 0x20;
+
+    /// True when the text begins with a user data header.
+    pub fn has_user_data_header(self) -> bool {
+        self.0 & Self::UDHI.0 != 0
+    }
+
+    /// True when the message tells of an earlier one: a receipt (0x04), a delivery acknowledgement
+    /// (0x08, which with 0x10 would be a conversation abort instead) or an intermediate
+    /// notification (0x20).
+    pub fn is_receipt(self) -> bool {
+        let acknowledgement = Self::DELIVERY_ACKNOWLEDGEMENT | Self::USER_ACKNOWLEDGEMENT;
+        self.0 & (Self::RECEIPT.0 | Self::INTERMEDIATE) != 0
+            || self.0 & acknowledgement == Self::DELIVERY_ACKNOWLEDGEMENT
+    }
+}
+
+/// Sends a short message to one destination (4.4.1).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SubmitSm {
+    /// The SMS application service; empty is the SMSC's default.
+    pub service_type: COctetString<6>,
+    /// Sender.
+    pub source: Address,
+    /// Recipient.
+    pub destination: Address,
+    /// Mode, type and features.
+    pub esm_class: EsmClass,
+    /// Protocol identifier of GSM 03.40.
+    pub protocol_id: u8,
+    /// 0 (bulk) to 3.
+    pub priority_flag: u8,
+    /// When to deliver, in the format of 7.1.1; empty is at once.
+    pub schedule_delivery_time: COctetString<17>,
+    /// Until when to try, in the format of 7.1.1; empty is the SMSC's default.
+    pub validity_period: COctetString<17>,
+    /// Bit 0 asks for a receipt, bits of 5.2.17.
+    pub registered_delivery: u8,
+    /// 1 replaces an earlier message of the same addresses.
+    pub replace_if_present_flag: u8,
+    /// How `short_message` is coded.
+    pub data_coding: u8,
+    /// A predefined message of the SMSC; 0 is none.
+    pub sm_default_msg_id: u8,
+    /// The text; empty when it is in message_payload.
+    pub short_message: ShortMessage,
+    /// Optional parameters.
+    pub tlvs: Tlvs,
+}
+
+impl SubmitSm {
+    #[inline]
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let service_type = reader.c_octets("service_type")?;
+        let source = reader.address("source_addr")?;
+        let destination = reader.address("destination_addr")?;
+        let [esm_class, protocol_id, priority_flag] = reader.array("esm_class")?;
+        let schedule_delivery_time = reader.c_octets("schedule_delivery_time")?;
+        let validity_period = reader.c_octets("validity_period")?;
+        let [
+            registered_delivery,
+            replace_if_present_flag,
+            data_coding,
+            sm_default_msg_id,
+            length,
+        ] = reader.array("registered_delivery")?;
+        Ok(Self {
+            service_type,
+            source,
+            destination,
+            esm_class: EsmClass(esm_class),
+            protocol_id,
+            priority_flag,
+            schedule_delivery_time,
+            validity_period,
+            registered_delivery,
+            replace_if_present_flag,
+            data_coding,
+            sm_default_msg_id,
+            short_message: reader.short_message(length)?,
+            tlvs: reader.tlvs()?,
+        })
+    }
+
+    /// The text wherever it is: short_message, or else message_payload.
+    pub fn text(&self) -> Bytes {
+        text(&self.short_message, &self.tlvs)
+    }
+}
+
+pub(super) fn text(short_message: &ShortMessage, tlvs: &Tlvs) -> Bytes {
+    if short_message.is_empty() {
+        return tlvs.message_payload().unwrap_or_default();
+    }
+    short_message.as_bytes().clone()
+}
+
+/// Octets of all fields before short_message at their longest, so that they can be laid out on
+/// the stack and appended at once: 6 + 2 × 23 + 3 + 2 × 17 + 5.
+const FIELDS_OCTETS_MAX: usize = 94;
+
+/// A few fields laid out on the stack: one append to the output in place of a dozen, each of
+/// which would check its capacity.
+struct Fields {
+    octets: [u8; FIELDS_OCTETS_MAX],
+    len: usize,
+}
+
+impl Fields {
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, octets: &[u8; N]) {
+        if let Some(slot) = self.octets.get_mut(self.len..self.len + N) {
+            slot.copy_from_slice(octets);
+            self.len += N;
+        }
+    }
+
+    #[inline(always)]
+    fn put_c_octets<const MAX: usize>(&mut self, value: &COctetString<MAX>) {
+        // The whole field is copied, which is of constant size; what follows overwrites the rest.
+        if let Some(slot) = self.octets.get_mut(self.len..self.len + MAX) {
+            slot.copy_from_slice(value.padded());
+            self.len += value.with_nul().len();
+        }
+    }
+}
+
+impl Encode for SubmitSm {
+    #[inline]
+    fn command_id(&self) -> CommandId {
+        CommandId::SUBMIT_SM
+    }
+
+    #[inline]
+    fn encode_body(&self, _status: CommandStatus, out: &mut BytesMut) {
+        let mut fields = Fields {
+            octets: [0; FIELDS_OCTETS_MAX],
+            len: 0,
+        };
+        fields.put_c_octets(&self.service_type);
+        for address in [&self.source, &self.destination] {
+            fields.put(&[address.ton.0, address.npi.0]);
+            fields.put_c_octets(&address.addr);
+        }
+        fields.put(&[self.esm_class.0, self.protocol_id, self.priority_flag]);
+        fields.put_c_octets(&self.schedule_delivery_time);
+        fields.put_c_octets(&self.validity_period);
+        fields.put(&[
+            self.registered_delivery,
+            self.replace_if_present_flag,
+            self.data_coding,
+            self.sm_default_msg_id,
+            self.short_message.sm_length(),
+        ]);
+        out.extend_from_slice(fields.octets.get(..fields.len).unwrap_or_default());
+        out.extend_from_slice(self.short_message.as_bytes());
+        self.tlvs.put(out);
+    }
+}
+
+impl Request for SubmitSm {}
+
+/// The SMSC's answer to submit_sm (4.4.2).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SubmitSmResp {
+    /// The SMSC's name for the message; empty when it refused it.
+    pub message_id: MessageId,
+    /// None in 3.4; what a peer sends is preserved.
+    pub tlvs: Tlvs,
+}
+
+impl SubmitSmResp {
+    #[inline]
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let message_id = reader.message_id_of_response()?;
+        Ok(Self {
+            message_id,
+            tlvs: reader.tlvs_of_response(),
+        })
+    }
+}
+
+impl Encode for SubmitSmResp {
+    #[inline]
+    fn command_id(&self) -> CommandId {
+        CommandId::SUBMIT_SM_RESP
+    }
+
+    #[inline]
+    fn encode_body(&self, status: CommandStatus, out: &mut BytesMut) {
+        put_answer(status, &self.message_id, &self.tlvs, out);
+    }
+}
+
+impl Response for SubmitSmResp {}
+
+/// The body of a response that is a message id and TLVs.
+#[inline]
+pub(super) fn put_answer(
+    status: CommandStatus,
+    message_id: &MessageId,
+    tlvs: &Tlvs,
+    out: &mut BytesMut,
+) {
+    if !status.is_ok() && message_id.is_empty() && tlvs.is_empty() {
+        return;
+    }
+    message_id.put(out);
+    tlvs.put(out);
+}
