@@ -1,0 +1,155 @@
+//! A bank: accounts, financial requests and reversals over ISO 8583:1987, with faults on demand.
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! use loadtest::bank::{Account, Bank, BankBehaviour};
+//! use loadtest::fault::Trigger;
+//!
+//! let bank = Bank::start(BankBehaviour {
+//!     accounts: vec![Account::new("9704000000000001", 1_000_000)],
+//!     silent: Trigger::Every(10),
+//!     silent_debits: true,
+//!     ..Default::default()
+//! })
+//! .await?;
+//! println!("connect to {}", bank.address());
+//! // …
+//! println!("{}", bank.books());
+//! # Ok(()) }
+//! ```
+//!
+//! `wire` reads and writes octets by the table in `layout`, `session` is one link, `ledger` and `reversal` decide what a
+//! message does to the `accounts`, [`books`] is what can be seen of it.
+
+mod accounts;
+pub mod behaviour;
+pub mod books;
+mod layout;
+mod ledger;
+mod reversal;
+mod session;
+mod wire;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+pub use behaviour::{
+    Account, BankBehaviour, BeforeSignOn, Decline, ResponseCode, Reversing, StatementElement,
+};
+pub use books::BankBooks;
+
+use crate::locked;
+use crate::serve::Server;
+use behaviour::Live;
+use ledger::Ledger;
+use session::Session;
+
+/// What all links of a simulator share.
+struct Shared {
+    live: RwLock<Arc<Live>>,
+    ledger: Mutex<Ledger>,
+}
+
+impl Shared {
+    fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn open_accounts(&self, behaviour: &BankBehaviour) {
+        let mut ledger = locked(&self.ledger);
+        behaviour
+            .accounts
+            .iter()
+            .for_each(|account| ledger.accounts.open(account));
+    }
+}
+
+/// A running bank simulator. It ends when it is dropped.
+pub struct Bank {
+    shared: Arc<Shared>,
+    server: tokio::sync::Mutex<Server<Session>>,
+    address: SocketAddr,
+}
+
+impl Bank {
+    /// Starts on a free port of loopback.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn start(behaviour: BankBehaviour) -> io::Result<Self> {
+        Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), behaviour).await
+    }
+
+    /// Starts on `address`.
+    ///
+    /// # Errors
+    /// When it cannot be bound.
+    pub async fn start_at(address: SocketAddr, behaviour: BankBehaviour) -> io::Result<Self> {
+        let live = RwLock::new(Arc::new(Live::new(behaviour)));
+        let shared = Arc::new(Shared {
+            live,
+            ledger: Mutex::default(),
+        });
+        shared.open_accounts(&shared.live().behaviour);
+        let for_sessions = Arc::clone(&shared);
+        let factory = move |_| Session::new(Arc::clone(&for_sessions));
+        let server = Server::start(address, Arc::new(factory)).await?;
+        let address = server.address();
+        Ok(Self {
+            shared,
+            server: tokio::sync::Mutex::new(server),
+            address,
+        })
+    }
+
+    /// Where it listens; the same after [`Self::restart`].
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What happened so far.
+    pub fn books(&self) -> BankBooks {
+        locked(&self.shared.ledger).books()
+    }
+
+    /// The counts alone, without copying the entries.
+    pub fn totals(&self) -> books::BankTotals {
+        locked(&self.shared.ledger).totals
+    }
+
+    /// How it behaves now.
+    pub fn behaviour(&self) -> BankBehaviour {
+        self.shared.live().behaviour.clone()
+    }
+
+    /// Behaves differently from the next message on. Counts of [`crate::fault::Trigger`] start
+    /// anew; accounts that are new are opened, the others keep their balance.
+    pub fn set_behaviour(&self, behaviour: BankBehaviour) {
+        self.shared.open_accounts(&behaviour);
+        let live = Arc::new(Live::new(behaviour));
+        *self
+            .shared
+            .live
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = live;
+    }
+
+    /// Dies: the listener closes and every link is reset, in the middle of whatever it did.
+    pub async fn kill(&self) {
+        self.server.lock().await.end(true).await;
+    }
+
+    /// Listens again on the same port, with the books kept. Every link must sign on anew.
+    ///
+    /// # Errors
+    /// When the port was taken by somebody else meanwhile.
+    pub async fn restart(&self) -> io::Result<()> {
+        self.server.lock().await.restart().await
+    }
+
+    /// Stops: closes the listener and every link.
+    pub async fn stop(&self) {
+        self.server.lock().await.end(false).await;
+    }
+}

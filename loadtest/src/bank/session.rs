@@ -1,0 +1,321 @@
+//! One link of the bank: signing on and off, echo tests, and the faults between a request and its
+//! answer. What a request does to the books is the ledger's affair.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Buf, BufMut, BytesMut};
+
+use super::Shared;
+use super::behaviour::{BeforeSignOn, Live, ResponseCode, StatementElement};
+use super::ledger::{Decision, Ledger, Treatment};
+use super::wire::{self, Message, put_digits};
+use crate::fault::When;
+use crate::locked;
+use crate::serve::{Flow, Outbox, Peer};
+use crate::utc::Utc;
+
+/// What an answer has of its request.
+const ECHOED: [usize; 11] = [2, 3, 4, 7, 11, 12, 13, 37, 41, 42, 49];
+/// What an 0810 has of its 0800.
+const NETWORK_ECHOED: [usize; 3] = [7, 11, 70];
+/// A sound frame around octets that no dialect knows.
+const GARBAGE: &[u8] = b"0024\xff\xfe\x00garbage from the bank";
+
+/// One connection.
+pub(super) struct Session {
+    shared: Arc<Shared>,
+    signed_on: bool,
+}
+
+impl Session {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        locked(&shared.ledger).totals.connections += 1;
+        Self {
+            shared,
+            signed_on: false,
+        }
+    }
+
+    fn on_message(&mut self, turn: &mut Turn<'_>, octets: &[u8]) -> Flow {
+        let message = match Message::read(octets) {
+            Ok(message) => message,
+            Err(malformed) => {
+                let mti = octets.first_chunk().copied().unwrap_or_default();
+                turn.ledger.wrong_at(mti, malformed);
+                return Flow::Open;
+            }
+        };
+        match &message.mti() {
+            b"0800" | b"0801" => self.on_network(turn, &message),
+            b"0200" | b"0201" | b"0100" | b"0101" => return self.on_financial(turn, &message),
+            b"0420" | b"0421" | b"0400" | b"0401" => self.on_reversal(turn, &message, octets),
+            _ => turn
+                .ledger
+                .wrong(message.mti(), 0, "an MTI that the bank does not serve"),
+        }
+        Flow::Open
+    }
+
+    fn on_network(&mut self, turn: &mut Turn<'_>, request: &Message<'_>) {
+        let behaviour = &turn.live.behaviour;
+        let purpose = request.get(70).and_then(|code| code.first_chunk());
+        let is_echo = matches!(purpose, Some(b"301" | b"270"));
+        turn.ledger.totals.echoes += u64::from(is_echo);
+        if behaviour.ignore_network {
+            return;
+        }
+        let code = match (behaviour.refuse_network, purpose) {
+            (Some(refusal), _) => refusal,
+            (None, Some(b"001" | b"061")) => {
+                self.signed_on = true;
+                turn.ledger.totals.sign_ons += 1;
+                ResponseCode::APPROVED
+            }
+            (None, Some(b"002" | b"062")) => {
+                self.signed_on = false;
+                ResponseCode::APPROVED
+            }
+            (None, Some(b"301" | b"270" | b"161" | b"201")) => ResponseCode::APPROVED,
+            (None, _) => {
+                turn.ledger.wrong(
+                    request.mti(),
+                    70,
+                    "a network code that the bank does not know",
+                );
+                ResponseCode::INVALID
+            }
+        };
+        let mut answer = Message::new(*b"0810");
+        answer.echo(request, &NETWORK_ECHOED);
+        answer.put(39, code.as_bytes());
+        turn.out.send(When::Now, |out| answer.write(out));
+    }
+
+    fn refused_before_sign_on(&self, turn: &mut Turn<'_>, request: &Message<'_>) -> bool {
+        if self.signed_on {
+            return false;
+        }
+        turn.ledger.totals.before_sign_on += 1;
+        if let BeforeSignOn::Refuse(code) = turn.live.behaviour.before_sign_on {
+            turn.answer(request, code, None);
+        }
+        true
+    }
+
+    fn on_financial(&mut self, turn: &mut Turn<'_>, request: &Message<'_>) -> Flow {
+        turn.ledger.totals.requests += 1;
+        if self.refused_before_sign_on(turn, request) {
+            return Flow::Open;
+        }
+        let live = turn.live;
+        let behaviour = &live.behaviour;
+        let silent = live.silent.strikes();
+        let disconnect = !silent && live.disconnect.strikes();
+        let treatment = || {
+            let shelved =
+                silent && !behaviour.silent_debits || disconnect && !behaviour.disconnect_debits;
+            match behaviour.decline {
+                _ if shelved => Treatment::Shelve,
+                Some(decline) if live.decline.strikes() => Treatment::Decline(decline.code),
+                _ => Treatment::Process,
+            }
+        };
+        let decision = turn.ledger.enter(request, behaviour, treatment);
+        if silent {
+            turn.ledger.totals.unanswered += 1;
+        } else if disconnect {
+            turn.ledger.totals.disconnected += 1;
+            return Flow::Close;
+        } else if live.garbage.strikes() {
+            turn.ledger.totals.garbage += 1;
+            turn.out.send(When::Now, |out| out.put_slice(GARBAGE));
+        } else {
+            turn.answer_financial(request, decision);
+        }
+        Flow::Open
+    }
+
+    fn on_reversal(&mut self, turn: &mut Turn<'_>, request: &Message<'_>, octets: &[u8]) {
+        if self.refused_before_sign_on(turn, request) {
+            return;
+        }
+        if let Some(code) = turn.ledger.reverse(request, octets, &turn.live.behaviour) {
+            turn.answer(request, code, request.get(90));
+        }
+    }
+}
+
+/// What one turn of a session works with. The ledger is locked once for all messages of a read.
+struct Turn<'a> {
+    now: Instant,
+    live: &'a Live,
+    ledger: &'a mut Ledger,
+    out: &'a mut Outbox,
+}
+
+impl Turn<'_> {
+    /// Answers a financial request as it was decided, with what its processing code asks for.
+    fn answer_financial(&mut self, request: &Message<'_>, decision: Decision) {
+        self.ledger.answered(decision);
+        let approved = decision.code == ResponseCode::APPROVED;
+        let place = decision.place.filter(|_| approved).unwrap_or_default();
+        let mut authorization = BytesMut::new();
+        let mut asked_for = BytesMut::new();
+        let mut answer = answer_to(request, &decision.code);
+        let local_time = LocalTime::unless_given(request);
+        local_time.put(&mut answer);
+        if approved {
+            put_digits(&mut authorization, place as u64 + 1, 6);
+            answer.put(38, &authorization);
+            match request.get(3).and_then(|code| code.first_chunk()) {
+                Some(b"30") => {
+                    self.put_balance(place, request, &mut asked_for);
+                    answer.put(54, &asked_for);
+                }
+                Some(b"35") => {
+                    self.put_statement(place, &mut asked_for);
+                    let element = match self.live.behaviour.statement {
+                        StatementElement::De48 => 48,
+                        StatementElement::De125 => 125,
+                    };
+                    answer.put(element, &asked_for);
+                }
+                _ => {}
+            }
+        }
+        self.send(&answer);
+    }
+
+    /// Answers with a code alone.
+    fn answer(&mut self, request: &Message<'_>, code: ResponseCode, original: Option<&[u8]>) {
+        let mut answer = answer_to(request, &code);
+        if let Some(original) = original {
+            answer.put(90, original);
+        }
+        self.send(&answer);
+    }
+
+    fn send(&mut self, answer: &Message<'_>) {
+        let (when, late) = self.live.pace.draw(self.now);
+        self.ledger.totals.late += u64::from(late);
+        self.out.send(when, |out| answer.write(out));
+    }
+
+    /// DE54: the ledger balance (01) and the available balance (02), 20 characters each: account
+    /// type, amount type, currency, `C` or `D`, twelve digits.
+    fn put_balance(&self, place: usize, request: &Message<'_>, out: &mut BytesMut) {
+        let account = self
+            .ledger
+            .records
+            .get(place)
+            .and_then(|record| record.account);
+        let balance = account.map_or(0, |account| self.ledger.accounts.balance_minor(account));
+        let account_type = request
+            .get(3)
+            .and_then(|code| code.get(2..4))
+            .unwrap_or(b"00");
+        for amount_type in [b"01", b"02"] {
+            out.put_slice(account_type);
+            out.put_slice(amount_type);
+            out.put_slice(request.get(49).unwrap_or(b"704"));
+            out.put_u8(if balance < 0 { b'D' } else { b'C' });
+            put_digits(out, balance.unsigned_abs().min(wire::AMOUNT_MAX), 12);
+        }
+    }
+
+    /// The lines of a mini statement, see [`StatementElement`].
+    fn put_statement(&self, place: usize, out: &mut BytesMut) {
+        let account = self
+            .ledger
+            .records
+            .get(place)
+            .and_then(|record| record.account);
+        let Some(account) = account else { return };
+        for movement in self.ledger.accounts.movements(account) {
+            out.put_slice(&movement.at);
+            out.put_u8(movement.sign);
+            put_digits(out, movement.amount_minor, 12);
+        }
+    }
+}
+
+/// An answer with what it has of its request: 0200 and 0201 get 0210, 0420 and 0421 get 0430.
+fn answer_to<'a>(request: &Message<'a>, code: &'a ResponseCode) -> Message<'a> {
+    let [version, class, function, origin] = request.mti();
+    // A repeat (odd) is answered as its first message is.
+    let mut answer = Message::new([version, class, function + 1, origin & !1]);
+    answer.echo(request, &ECHOED);
+    answer.put(39, code.as_bytes());
+    answer
+}
+
+/// DE12 and DE13, for a request that had none. Most have them, and pay nothing for this.
+struct LocalTime {
+    time: Option<String>,
+    date: Option<String>,
+}
+
+impl LocalTime {
+    fn unless_given(request: &Message<'_>) -> Self {
+        let missing = |element| request.get(element).is_none();
+        Self {
+            time: missing(12).then(|| Utc::now().time()),
+            date: missing(13).then(|| Utc::now().date()),
+        }
+    }
+
+    fn put<'a>(&'a self, answer: &mut Message<'a>) {
+        for (element, value) in [(12, &self.time), (13, &self.date)] {
+            if let Some(value) = value {
+                answer.put(element, value.as_bytes());
+            }
+        }
+    }
+}
+
+impl Peer for Session {
+    fn on_bytes(&mut self, input: &mut BytesMut, now: Instant, out: &mut Outbox) -> Flow {
+        let shared = Arc::clone(&self.shared);
+        let live = shared.live();
+        if live.behaviour.black_hole {
+            input.clear();
+            return Flow::Open;
+        }
+        let mut ledger = locked(&shared.ledger);
+        let mut turn = Turn {
+            now,
+            live: &live,
+            ledger: &mut ledger,
+            out,
+        };
+        let mut used = 0;
+        let mut flow = Flow::Open;
+        while flow == Flow::Open {
+            match wire::frame(input.get(used..).unwrap_or_default()) {
+                Ok(None) => break,
+                Ok(Some(octets)) => {
+                    used += wire::HEADER_BYTES + octets.len();
+                    // A header of 0000 is a keepalive for some.
+                    if !octets.is_empty() {
+                        flow = self.on_message(&mut turn, octets);
+                    }
+                }
+                Err(malformed) => {
+                    turn.ledger.wrong_at(*b"    ", malformed);
+                    flow = Flow::Close;
+                }
+            }
+        }
+        input.advance(used);
+        flow
+    }
+
+    fn on_wake(&mut self, _now: Instant, _out: &mut Outbox) -> Flow {
+        Flow::Open
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        None
+    }
+}
