@@ -11,6 +11,19 @@ const CONTRACT: [&str; 4] = [
     "sampan/v1/links.proto",
 ];
 
+/// Messages that carry card data or message text: `src/rpc/debug.rs` shows them without it.
+const SECRETIVE: [&str; 9] = [
+    ".sampan.v1.SubmitRequest",
+    ".sampan.v1.BinaryBody",
+    ".sampan.v1.Address",
+    ".sampan.v1.Tlv",
+    ".sampan.v1.ReplaceRequest",
+    ".sampan.v1.MobileOriginated",
+    ".sampan.v1.Receipt",
+    ".sampan.v1.TransactRequest",
+    ".sampan.v1.Element",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     let descriptors = protox::compile(CONTRACT, ["proto"])?;
@@ -22,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     tonic_prost_build::configure()
         .bytes(".")
+        .skip_debug(SECRETIVE)
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -1,0 +1,436 @@
+//! From a configuration to a running router, and from a running router to a clean end.
+//!
+//! Start: what can fail by the configuration's fault comes first, so that a router either runs or
+//! says what is wrong. Stop, in phases: no request is read any more, and what was read gets its
+//! outcome; what is unanswered after half of the time is given up, and payments are reversed; links
+//! say goodbye.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{interval, timeout, timeout_at},
+};
+use tracing::{error, info, warn};
+
+use crate::{
+    admin::{Admin, Port},
+    config::Config,
+    inbox::Inbox,
+    journal::{Journal, Volatile},
+    link::{
+        self, BankJob, Late,
+        settings::{BankSettings, SmscSettings},
+    },
+    links::Links,
+    messaging::{Messaging, Smsc},
+    metrics::Metrics,
+    payment::{BankDesk, Payments, Registry, StanAllocator},
+    pool::Pool,
+    route::Routes,
+    rpc::{Counts, RpcError, Server, Services, settings::Listen},
+};
+
+/// How often what nobody waits for is looked after: late acknowledgements, gauges.
+const HOUSEKEEPING: Duration = Duration::from_millis(200);
+
+/// Why a router did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The RPC cannot listen.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+    /// The admin port cannot be bound.
+    #[error("admin.listen: cannot listen on {address}: {source}")]
+    Admin {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The metrics' own settings are wrong, which is a fault of Sampan.
+    #[error("metrics: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+}
+
+/// A running router.
+pub struct App {
+    rpc_address: Option<SocketAddr>,
+    admin_address: SocketAddr,
+    links: Arc<Links>,
+    inbox: Arc<Inbox>,
+    metrics: Arc<Metrics>,
+    peers: Peers,
+    counts: Counts,
+    rpc_task: JoinHandle<()>,
+    admin_task: JoinHandle<()>,
+    housekeeping: JoinHandle<()>,
+    stopping: Arc<AtomicBool>,
+    stop_rpc: watch::Sender<bool>,
+    stop_admin: watch::Sender<bool>,
+    stop_timeout: Duration,
+}
+
+/// How a stop went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Payments that were not settled in time. Without a durable journal an operator has to settle
+    /// them with the banks.
+    pub unsettled_payments: usize,
+}
+
+impl App {
+    /// Binds the ports, then starts the links and the RPC. Returns once callers can connect; links
+    /// come up by themselves.
+    ///
+    /// # Errors
+    /// A port cannot be bound, or the RPC's settings do not fit together.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new()?);
+        let cannot_listen = |source| StartError::Admin {
+            address: config.admin.listen,
+            source,
+        };
+        let admin_port = Port::bind(config.admin.listen)
+            .await
+            .map_err(cannot_listen)?;
+        let admin_address = admin_port.local_addr().map_err(cannot_listen)?;
+        let inbox = Inbox::new(config.inbox.acknowledge_timeout);
+        let routes = Routes::new(config.message_routes, config.payment_routes);
+        let peers = Peers::start(config.smscs, config.banks, &inbox, &metrics);
+        let services = peers.services(routes, &inbox, &metrics);
+        let links = Arc::clone(&services.links);
+        let server = match Server::bind(&config.rpc, &config.clients, services).await {
+            Ok(server) => server,
+            Err(error) => {
+                peers.abort();
+                return Err(error.into());
+            }
+        };
+        let rpc_address = server.local_addr();
+        let counts = server.counts();
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (stop_rpc, rpc_stops) = watch::channel(false);
+        let (stop_admin, admin_stops) = watch::channel(false);
+        let told = Admin {
+            metrics: Arc::clone(&metrics),
+            links: Arc::clone(&links),
+            stopping: Arc::clone(&stopping),
+        };
+        let rpc = rpc_address.map_or(config.rpc.listen, Listen::Tcp);
+        info!(%rpc, admin = %admin_address, "Sampan runs");
+        Ok(Self {
+            rpc_address,
+            admin_address,
+            links,
+            rpc_task: tokio::spawn(serve_rpc(server, rpc_stops)),
+            admin_task: tokio::spawn(serve_admin(admin_port, told, admin_stops)),
+            housekeeping: tokio::spawn(keep_house(
+                Arc::clone(&inbox),
+                Arc::clone(&metrics),
+                counts.clone(),
+            )),
+            inbox,
+            metrics,
+            peers,
+            counts,
+            stopping,
+            stop_rpc,
+            stop_admin,
+            stop_timeout: config.stop.timeout,
+        })
+    }
+
+    /// Where the RPC listens; `None` for a Unix socket.
+    pub fn rpc_address(&self) -> Option<SocketAddr> {
+        self.rpc_address
+    }
+
+    /// Where the admin port listens.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// All connections.
+    pub fn links(&self) -> &Arc<Links> {
+        &self.links
+    }
+
+    /// All figures.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Stops in good order, within the configured time.
+    pub async fn stop(mut self) -> Stopped {
+        let times = StopTimes::within(self.stop_timeout);
+        self.stopping.store(true, Relaxed);
+        self.stop_rpc.send_replace(true);
+        if timeout_at(times.patience.into(), self.outcomes())
+            .await
+            .is_err()
+        {
+            warn!("some peers are silent: what is in flight is given up, payments are reversed");
+            self.peers.give_up(times);
+            if timeout_at(times.cut.into(), self.outcomes()).await.is_err() {
+                warn!("some callers did not fetch their outcomes, or banks did not answer");
+            }
+        }
+        self.inbox.close();
+        let unsettled_payments = self.peers.stop(times).await;
+        if unsettled_payments > 0 {
+            error!(
+                unsettled_payments,
+                "stopped with payments that an operator must settle with the banks"
+            );
+        }
+        self.rpc_task.abort();
+        self.housekeeping.abort();
+        self.stop_admin.send_replace(true);
+        self.admin_task.abort();
+        info!("Sampan has stopped");
+        Stopped { unsettled_payments }
+    }
+
+    /// Waits until every call has its outcome and every payment is settled.
+    async fn outcomes(&mut self) {
+        end_of_rpc(&mut self.rpc_task, &self.counts).await;
+        self.peers.settled().await;
+    }
+}
+
+/// The phases of a stop. Each has its share, so that a silent peer cannot use up the time in which
+/// payments are taken back and links say goodbye.
+#[derive(Clone, Copy)]
+struct StopTimes {
+    /// Until then, answers are waited for.
+    patience: Instant,
+    /// Until then, reversals are; then connections are cut.
+    cut: Instant,
+    /// The end.
+    deadline: Instant,
+}
+
+impl StopTimes {
+    fn within(time: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            patience: now + time / 2,
+            cut: now + time / 8 * 7,
+            deadline: now + time,
+        }
+    }
+}
+
+/// Everything that has to do with SMSCs and banks: pools, desks, and their tasks.
+#[derive(Default)]
+struct Peers {
+    smscs: Vec<Smsc>,
+    bank_pools: Vec<Arc<Pool<BankJob>>>,
+    desks: Vec<Arc<BankDesk>>,
+    registry: Registry,
+    link_tasks: Vec<JoinHandle<()>>,
+    desk_tasks: Vec<JoinHandle<()>>,
+}
+
+impl Peers {
+    fn start(
+        smscs: Vec<SmscSettings>,
+        banks: Vec<BankSettings>,
+        inbox: &Arc<Inbox>,
+        metrics: &Metrics,
+    ) -> Self {
+        let journal: Arc<dyn Journal> = Arc::new(Volatile);
+        let mut peers = Self::default();
+        for settings in smscs {
+            peers.start_smsc(Arc::new(settings), inbox, metrics);
+        }
+        for settings in banks {
+            peers.start_bank(Arc::new(settings), &journal, metrics);
+        }
+        peers
+    }
+
+    fn start_smsc(&mut self, settings: Arc<SmscSettings>, inbox: &Arc<Inbox>, metrics: &Metrics) {
+        let (links, tasks): (Vec<_>, Vec<_>) = link::start_smsc(&settings, inbox, metrics)
+            .into_iter()
+            .unzip();
+        let pool = Arc::new(Pool::new(Arc::clone(&settings.link.peer), links));
+        self.link_tasks.extend(tasks);
+        let metrics = metrics.messages(&settings.link.peer);
+        self.smscs.push(Smsc {
+            settings,
+            pool,
+            metrics,
+        });
+    }
+
+    fn start_bank(
+        &mut self,
+        settings: Arc<BankSettings>,
+        journal: &Arc<dyn Journal>,
+        metrics: &Metrics,
+    ) {
+        let stans = StanAllocator::beginning_with(fastrand::u32(..));
+        let (desk, unstarted) = BankDesk::new(
+            Arc::clone(&settings),
+            stans.clone(),
+            metrics.payments(&settings.link.peer),
+            Arc::clone(&self.registry),
+        );
+        let late: Arc<dyn Late> = Arc::<BankDesk>::clone(&desk);
+        let (links, tasks): (Vec<_>, Vec<_>) = link::start_bank(&settings, &late, &stans, metrics)
+            .into_iter()
+            .unzip();
+        let pool = Arc::new(Pool::new(Arc::clone(&settings.link.peer), links));
+        let task = unstarted.run(Arc::clone(&pool), Arc::clone(journal));
+        self.desk_tasks.push(tokio::spawn(task));
+        self.link_tasks.extend(tasks);
+        self.bank_pools.push(pool);
+        self.desks.push(desk);
+    }
+
+    /// What the contract stands on.
+    fn services(&self, routes: Routes, inbox: &Arc<Inbox>, metrics: &Metrics) -> Services {
+        let routes = Arc::new(ArcSwap::from_pointee(routes));
+        let smsc_pools = self.smscs.iter().map(|smsc| Arc::clone(&smsc.pool));
+        Services {
+            links: Arc::new(Links::new(smsc_pools.collect(), self.bank_pools.clone())),
+            messaging: Arc::new(Messaging::new(
+                Arc::clone(&routes),
+                self.smscs.iter().cloned(),
+                metrics.messages("-"),
+            )),
+            payments: Arc::new(Payments::new(
+                routes,
+                self.desks.iter().cloned(),
+                Arc::clone(&self.registry),
+                metrics.payments("-"),
+            )),
+            inbox: Arc::clone(inbox),
+        }
+    }
+
+    /// Waits for no answer any more. The links to banks stay, to reverse by.
+    fn give_up(&self, times: StopTimes) {
+        for desk in &self.desks {
+            desk.close();
+            desk.give_up();
+        }
+        let now = Instant::now();
+        for smsc in &self.smscs {
+            smsc.pool.stop(link::Stop {
+                patience: now,
+                cut: times.cut,
+            });
+        }
+    }
+
+    /// Waits until every payment is settled.
+    async fn settled(&self) {
+        for desk in &self.desks {
+            desk.settled().await;
+        }
+    }
+
+    /// Says goodbye to the peers. Returns how many payments stay open.
+    async fn stop(self, times: StopTimes) -> usize {
+        self.desks.iter().for_each(|desk| desk.close());
+        let stop = link::Stop {
+            patience: times.cut,
+            cut: times.cut.max(Instant::now()) + (times.deadline - times.cut) / 2,
+        };
+        self.smscs.iter().for_each(|smsc| smsc.pool.stop(stop));
+        self.bank_pools.iter().for_each(|pool| pool.stop(stop));
+        for task in self.link_tasks {
+            let abort = task.abort_handle();
+            if timeout_at(times.deadline.into(), task).await.is_err() {
+                abort.abort();
+            }
+        }
+        // What the links told at their end has to reach the desks before they are counted.
+        let mut open = 0;
+        for desk in &self.desks {
+            open += desk.count_open().await;
+        }
+        self.desk_tasks.iter().for_each(JoinHandle::abort);
+        open
+    }
+
+    /// Ends everything at once: nothing has been asked yet.
+    fn abort(&self) {
+        self.link_tasks.iter().for_each(JoinHandle::abort);
+        self.desk_tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn serve_rpc(server: Server, stops: watch::Receiver<bool>) {
+    if let Err(error) = server.serve(raised(stops)).await {
+        error!("{error}");
+    }
+}
+
+async fn serve_admin(port: Port, admin: Admin, stops: watch::Receiver<bool>) {
+    if let Err(error) = port.serve(admin, raised(stops)).await {
+        error!("the admin port failed: {error}");
+    }
+}
+
+/// Waits until the flag is raised, or nobody is left who could.
+async fn raised(mut flag: watch::Receiver<bool>) {
+    drop(flag.wait_for(|raised| *raised).await);
+}
+
+/// Waits until every call has its outcome. A connection that carries no call, such as one that
+/// never said a word, is given a moment to close and is then cut: it must not hold up a stop.
+async fn end_of_rpc(task: &mut JoinHandle<()>, counts: &Counts) {
+    if task.is_finished() {
+        return;
+    }
+    const LAST_BYTES: Duration = Duration::from_secs(1);
+    let idle = || {
+        let clients = counts.clients();
+        clients
+            .iter()
+            .all(|client| client.in_flight == 0 && client.streams == 0)
+    };
+    let mut looks = interval(HOUSEKEEPING);
+    while !idle() {
+        tokio::select! {
+            // A task that failed has said so in the log.
+            _ = &mut *task => return,
+            _ = looks.tick() => {}
+        }
+    }
+    if timeout(LAST_BYTES, &mut *task).await.is_err() {
+        task.abort();
+    }
+}
+
+async fn keep_house(inbox: Arc<Inbox>, metrics: Arc<Metrics>, counts: Counts) {
+    let inbox_metrics = metrics.inbox();
+    let mut ticks = interval(HOUSEKEEPING);
+    loop {
+        ticks.tick().await;
+        inbox.expire(Instant::now());
+        let events = inbox.counts();
+        inbox_metrics.waiting.set(events.waiting as f64);
+        inbox_metrics
+            .unacknowledged
+            .set(events.unacknowledged as f64);
+        inbox_metrics.subscribers.set(events.subscribers as f64);
+        for client in counts.clients() {
+            metrics.publish_client(&client);
+        }
+        metrics.run_upkeep();
+    }
+}

@@ -1,0 +1,222 @@
+//! `[[bank]]`: a bank, its links, its dialect, and what it wants in every message.
+
+use std::sync::Arc;
+
+use super::{
+    files::Surroundings,
+    form,
+    peer::{self, Kind, LinkDefaults, MILLIS_MAX, Peers},
+    reader::Table,
+};
+use crate::{
+    iso8583::{
+        Dialect, Framing, currency::Currency, frame::BODY_BYTES_MAX, session::SessionSettings,
+    },
+    link::settings::{BankSettings, ReversalSettings, ReversalStan},
+};
+
+/// DE41, ans 8.
+const TERMINAL_ID_LENGTH_MAX: usize = 8;
+/// DE42, ans 15.
+const MERCHANT_ID_LENGTH_MAX: usize = 15;
+/// DE32 and DE33, n ..11.
+const INSTITUTION_ID_LENGTH_MAX: usize = 11;
+/// The least holds an 0800 with few elements.
+const MESSAGE_BYTES: std::ops::RangeInclusive<usize> = 64..=BODY_BYTES_MAX;
+/// About 1 KiB each: 10 GiB.
+const RECORDS_MAX: usize = 10_000_000;
+/// Thirty days; what is older belongs into the bank's books.
+const SECONDS_MAX: u64 = 30 * 86_400;
+
+const LINK: LinkDefaults = LinkDefaults {
+    links_key: "links",
+    window: 64,
+    response_timeout_ms: 30_000,
+};
+
+/// Reads one bank. `None` only with a fault recorded.
+pub(super) fn read(
+    table: &Table<'_>,
+    peers: &mut Peers,
+    surroundings: Surroundings<'_>,
+) -> Option<BankSettings> {
+    let name = peers.name(table, Kind::Bank);
+    let link = peer::link(table, name, &LINK);
+    let dialect = dialect(table, surroundings);
+    let currency = table.required_text("currency", currency);
+    let terminal_id = table.required_text("terminal_id", form::ascii(1, TERMINAL_ID_LENGTH_MAX));
+    let merchant_id = table.required_text("merchant_id", form::ascii(1, MERCHANT_ID_LENGTH_MAX));
+    let institution = form::digits_or_none(1, INSTITUTION_ID_LENGTH_MAX);
+    let acquirer_id = table.text("acquirer_id", "", &institution);
+    let forwarder_id = table.text("forwarder_id", "", &institution);
+    let merchant_category = table.text("merchant_category", "", form::digits_or_none(4, 4));
+    let pos_entry_mode = table.text("pos_entry_mode", "012", form::digits(3, 3));
+    let pos_condition = table.text("pos_condition", "00", form::digits(2, 2));
+    let local_offset = table.text("local_offset", "+00:00", form::utc_offset);
+    let elements = network_elements(
+        table,
+        &[
+            (18, &merchant_category),
+            (32, &acquirer_id),
+            (33, &forwarder_id),
+            (41, &terminal_id),
+            (42, &merchant_id),
+        ],
+    );
+    let session = session(table, dialect.clone(), elements);
+    let approved_codes = codes(table, "approved_codes", &["00"]);
+    let records_max = table.number("records_max", 1_000_000, 1..=RECORDS_MAX);
+    let retention = table.seconds("retention_s", 86_400, 0..=SECONDS_MAX);
+    let reversal = table.table("reversal", reversal);
+    Some(BankSettings {
+        link: link?,
+        session: session?,
+        dialect: dialect?,
+        approved_codes: approved_codes?,
+        currency: currency?,
+        terminal_id: terminal_id?,
+        merchant_id: merchant_id?,
+        acquirer_id: acquirer_id?,
+        forwarder_id: forwarder_id?,
+        merchant_category: merchant_category?,
+        pos_entry_mode: pos_entry_mode?,
+        pos_condition: pos_condition?,
+        local_offset: local_offset?,
+        reversal: reversal?,
+        records_max,
+        retention,
+    })
+}
+
+fn session(
+    table: &Table<'_>,
+    dialect: Option<Arc<Dialect>>,
+    elements: Vec<(u8, Box<[u8]>)>,
+) -> Option<SessionSettings> {
+    let sign_on = table.text("sign_on", "001", form::network_code_or_none);
+    let sign_off = table.text("sign_off", "002", form::network_code_or_none);
+    let echo = table.text("echo", "301", form::network_code);
+    let cutover = table.text("cutover", "201", form::network_code_or_none);
+    let sign_on_timeout = table.millis("sign_on_timeout_ms", 10_000, 1..=MILLIS_MAX);
+    let echo_period = table.millis("echo_ms", 60_000, 0..=MILLIS_MAX);
+    let answer_timeout = table.millis("echo_timeout_ms", 10_000, 1..=MILLIS_MAX);
+    let keep_alive = table.boolean("keep_alive", false);
+    let message_bytes_max = table.number("message_max_bytes", BODY_BYTES_MAX, MESSAGE_BYTES);
+    let settings = SessionSettings {
+        dialect: dialect?,
+        framing: Framing::new(message_bytes_max, keep_alive),
+        sign_on: sign_on?,
+        sign_off: sign_off?,
+        echo: echo?,
+        cutover: cutover?,
+        sign_on_timeout,
+        echo_period: Some(echo_period).filter(|period| !period.is_zero()),
+        answer_timeout,
+        elements,
+    };
+    settings
+        .check()
+        .inspect_err(|error| {
+            let what = format!("the dialect cannot write an 0800: {error}");
+            let place = table.place_of("dialect");
+            table.document().fault(&place, what, None);
+        })
+        .is_ok()
+        .then_some(settings)
+}
+
+/// The elements that each 0800 carries besides, with the values that payments have.
+fn network_elements(table: &Table<'_>, values: &[(u8, &Option<String>)]) -> Vec<(u8, Box<[u8]>)> {
+    let mut elements: Vec<(u8, Box<[u8]>)> = Vec::new();
+    for item in table.elements("network_elements") {
+        let Some(number) = item.number(1..=128) else {
+            continue;
+        };
+        let value = values.iter().find(|(known, _)| *known == number);
+        match value {
+            None => {
+                let known: Vec<String> = values.iter().map(|(n, _)| n.to_string()).collect();
+                item.fault(format!("{number} is none of {}", known.join(", ")), None);
+            }
+            // The value's own key has a fault already.
+            Some((_, None)) => {}
+            Some((_, Some(value))) if value.is_empty() => {
+                item.fault(format!("element {number} has no value in this bank"), None);
+            }
+            Some((_, Some(value))) => elements.push((number, value.as_bytes().into())),
+        }
+    }
+    elements
+}
+
+/// The built-in dialect, or that of a file, each of whose errors becomes a fault of its own.
+fn dialect(table: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Arc<Dialect>> {
+    let Some(item) = table.get("dialect") else {
+        return Some(Arc::new(Dialect::iso8583_1987_ascii().clone()));
+    };
+    let (path, text) = surroundings.file(&item)?;
+    match Dialect::parse(&text) {
+        Ok(dialect) => Some(Arc::new(dialect)),
+        Err(errors) => {
+            for error in &errors.faults {
+                item.fault(
+                    format!("{}:{}: {}", path.display(), error.line, error.what),
+                    None,
+                );
+            }
+            None
+        }
+    }
+}
+
+fn currency(text: &str) -> Result<Currency, String> {
+    Currency::from_alpha(text)
+        .ok_or_else(|| "is no currency of ISO 4217, three capital letters such as VND".into())
+}
+
+fn reversal(table: &Table<'_>) -> Option<ReversalSettings> {
+    let timeout_code = table.text("timeout_code", "68", form::response_code);
+    let cancel_code = table.text("cancel_code", "17", form::response_code);
+    let error_code = table.text("error_code", "06", form::response_code);
+    let stan = table.choice(
+        "stan",
+        "new",
+        &[
+            ("new", ReversalStan::New),
+            ("original", ReversalStan::Original),
+        ],
+    );
+    let repeat_min = table.millis("repeat_min_ms", 2_000, 1..=MILLIS_MAX);
+    let repeat_max = table.millis("repeat_max_ms", 60_000, 1..=MILLIS_MAX);
+    let budget = table.seconds("budget_s", 86_400, 1..=SECONDS_MAX);
+    let final_codes = codes(table, "final_codes", &["00"]);
+    let retry_codes = table.list("retry_codes", &["91", "96"], form::response_code);
+    peer::in_order(
+        table,
+        "repeat_min_ms",
+        "repeat_max_ms",
+        repeat_min <= repeat_max,
+    );
+    let final_codes = final_codes?;
+    if let Some(code) = retry_codes.iter().find(|code| final_codes.contains(code)) {
+        let what = format!("{code:?} is in retry_codes and in final_codes");
+        table.document().fault(table.place(), what, None);
+    }
+    Some(ReversalSettings {
+        timeout_code: timeout_code?,
+        cancel_code: cancel_code?,
+        error_code: error_code?,
+        stan: stan?,
+        repeat_min,
+        repeat_max,
+        budget,
+        final_codes,
+        retry_codes,
+    })
+}
+
+/// Response codes of which there has to be one: without any, no payment would be approved and no
+/// reversal would ever end.
+fn codes(table: &Table<'_>, key: &'static str, default: &[&str]) -> Option<Vec<String>> {
+    table.list_not_empty(key, default, form::response_code)
+}

@@ -1,0 +1,183 @@
+//! From TOML to settings that cannot be wrong.
+//!
+//! Each section has a file; [`Config::parse`] reads them all, then holds the rules between them, so
+//! that one run names every fault. What has no fault is a [`Config`]: nothing above or below checks
+//! a setting again. This module opens no socket and starts nothing; of the world it sees the files
+//! and environment variables that the configuration names.
+
+mod bank;
+mod fault;
+mod files;
+mod form;
+mod hint;
+mod peer;
+mod process;
+mod reader;
+mod route;
+mod rpc;
+mod smsc;
+mod taken;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, net::SocketAddr, path::Path};
+
+use self::{
+    fault::Prefix,
+    files::Surroundings,
+    peer::Peers,
+    reader::{Document, Place, Table},
+    taken::Taken,
+};
+pub use self::{
+    fault::{Fault, Faults, Position},
+    process::{AdminSettings, InboxSettings, LogFormat, LogSettings, StopSettings},
+};
+use crate::{
+    link::settings::{BankSettings, SmscSettings},
+    route::{MessageRoute, PaymentRoute},
+    rpc::settings::{ClientSettings, Listen, RpcSettings},
+};
+
+/// All settings of a router, sound each by itself and together.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where upstream services connect.
+    pub rpc: RpcSettings,
+    /// The upstream services that prove who they are.
+    pub clients: Vec<ClientSettings>,
+    /// Where operators look.
+    pub admin: AdminSettings,
+    /// What is logged, and how.
+    pub log: LogSettings,
+    /// The SMSCs; no name occurs twice among SMSCs and banks.
+    pub smscs: Vec<SmscSettings>,
+    /// The banks.
+    pub banks: Vec<BankSettings>,
+    /// The ways of messages; each SMSC that they name exists.
+    pub message_routes: Vec<MessageRoute>,
+    /// The ways of payments; each bank that they name exists.
+    pub payment_routes: Vec<PaymentRoute>,
+    /// What waits for upstream services.
+    pub inbox: InboxSettings,
+    /// The end of the process.
+    pub stop: StopSettings,
+    /// What is sound but probably not meant, in the order of the file.
+    pub warnings: Vec<Fault>,
+}
+
+impl Config {
+    /// Reads a file, with the environment of this process. Relative paths in it are taken from its
+    /// directory.
+    ///
+    /// # Errors
+    /// Every fault of the file, or that it cannot be read.
+    pub fn load(path: &Path) -> Result<Self, Faults> {
+        let text = files::read_text(path)
+            .map_err(|error| Faults::unreadable(path, format!("cannot be read: {error}")))?;
+        let base_dir = path.parent().unwrap_or(Path::new(""));
+        let variable = |name: &str| std::env::var(name).ok();
+        Self::parse(&text, base_dir, &variable).map_err(|faults| faults.of_file(path))
+    }
+
+    /// Reads a text. Relative paths in it are taken from `base_dir`, variables from `env`.
+    ///
+    /// # Errors
+    /// Every fault of the text.
+    pub fn parse(
+        text: &str,
+        base_dir: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Faults> {
+        let surroundings = Surroundings { base_dir, env };
+        let (document, config) = Document::read(text, |root| read(root, surroundings));
+        let (faults, mut warnings) = document.into_faults();
+        let mut config = Faults::judge(config, faults)?;
+        Fault::sort(&mut warnings);
+        config.warnings = warnings;
+        Ok(config)
+    }
+
+    /// The warnings as lines that name the file, each with a line feed.
+    pub fn display_warnings<'a>(&'a self, file: &'a Path) -> impl fmt::Display + 'a {
+        fmt::from_fn(move |f| {
+            self.warnings.iter().try_for_each(|warning| {
+                writeln!(f, "{}warning: {warning}", Prefix(file, warning.position))
+            })
+        })
+    }
+}
+
+fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
+    let document = root.document();
+    let (rpc_place, rpc) = root.table("rpc", |table| {
+        (table.place_of("listen"), rpc::read(table, surroundings))
+    });
+    let mut credentials = rpc::Credentials::default();
+    let clients = root.tables("client", |table| rpc::read_client(table, &mut credentials));
+    let clients = rpc::settle(document, &rpc_place, rpc.as_ref(), &credentials, clients);
+    let (admin_place, admin) = root.table("admin", |table| {
+        (table.place_of("listen"), process::admin(table))
+    });
+    if let (Some(rpc), Some(admin)) = (&rpc, &admin) {
+        // Without [admin], its default port is what the RPC's line runs into.
+        let is_by_default = admin_place.key().is_empty();
+        let blamed = if is_by_default {
+            &rpc_place
+        } else {
+            &admin_place
+        };
+        refuse_one_port_for_two(document, blamed, &rpc.listen, admin.listen);
+    }
+    let log = root.table("log", process::log);
+    let inbox = root.table("inbox", process::inbox);
+    let stop = root.table("stop", process::stop);
+
+    let mut peers = Peers::default();
+    let smscs = root.tables("smsc", |table| smsc::read(table, &mut peers, surroundings));
+    let banks = root.tables("bank", |table| bank::read(table, &mut peers, surroundings));
+    let (message_routes, payment_routes) = read_routes(root, &peers);
+    peers.warn_of_unreached(document);
+    if peers.is_empty() {
+        let what = "there is no [[smsc]] and no [[bank]]";
+        document.warn(root.place(), what, Some("nothing can be sent".into()));
+    }
+
+    Some(Config {
+        rpc: rpc?,
+        clients,
+        admin: admin?,
+        log: log?,
+        smscs,
+        banks,
+        message_routes,
+        payment_routes,
+        inbox,
+        stop,
+        warnings: Vec::new(),
+    })
+}
+
+fn read_routes(root: &Table<'_>, peers: &Peers) -> (Vec<MessageRoute>, Vec<PaymentRoute>) {
+    let (mut names, mut prefixes) = (Taken::default(), Taken::default());
+    let messages = root.tables("message_route", |table| {
+        route::read_message(table, &mut names, &mut prefixes, peers)
+    });
+    let mut card_prefixes = Taken::default();
+    let payments = root.tables("payment_route", |table| {
+        route::read_payment(table, &mut card_prefixes, peers)
+    });
+    (messages, payments)
+}
+
+/// Found here, because the second one to listen would find it only after the links are up.
+fn refuse_one_port_for_two(document: &Document, place: &Place, rpc: &Listen, admin: SocketAddr) {
+    let Listen::Tcp(rpc) = rpc else { return };
+    let overlap =
+        rpc.ip() == admin.ip() || rpc.ip().is_unspecified() || admin.ip().is_unspecified();
+    // Port 0 is a free one, another each time.
+    if overlap && rpc.port() == admin.port() && rpc.port() != 0 {
+        let what = format!("admin.listen {admin} and rpc.listen {rpc} are the same port");
+        document.fault(place, what, None);
+    }
+}

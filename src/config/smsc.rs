@@ -1,0 +1,133 @@
+//! `[[smsc]]`: an SMSC, its binds and its manners.
+
+use std::sync::Arc;
+
+use super::{
+    files::Surroundings,
+    form,
+    peer::{self, Kind, LinkDefaults, MILLIS_MAX, Peers},
+    reader::Table,
+};
+use crate::{
+    link::settings::SmscSettings,
+    smpp::{
+        Address, CommandStatus, Npi, Ton,
+        pdu::{Bind, BindKind},
+        session::{SessionLimits, SessionSettings},
+        text::Coding,
+    },
+};
+
+/// SMPP 3.4 5.2.4: 0x34 is version 3.4, what is below is 3.3 or earlier.
+const INTERFACE_VERSION_MAX: u8 = 0x34;
+/// Room for a header, a message_payload and every other TLV.
+const PDU_BYTES: std::ops::RangeInclusive<usize> = 256..=1 << 20;
+/// ESME_RSYSERR, RMSGQFUL, RTHROTTLED and RX_T_APPN.
+const TEMPORARY_STATUSES: [u32; 4] = [0x08, 0x14, 0x58, 0x64];
+
+const LINK: LinkDefaults = LinkDefaults {
+    links_key: "binds",
+    window: 10,
+    response_timeout_ms: 10_000,
+};
+
+/// Reads one SMSC. `None` only with a fault recorded.
+pub(super) fn read(
+    table: &Table<'_>,
+    peers: &mut Peers,
+    surroundings: Surroundings<'_>,
+) -> Option<SmscSettings> {
+    let kind = bind_kind(table);
+    let takes_messages = kind.is_none_or(BindKind::transmits);
+    let peer_kind = match takes_messages {
+        true => Kind::Smsc,
+        false => Kind::ReceivingSmsc,
+    };
+    let name = peers.name(table, peer_kind);
+    let link = peer::link(table, name, &LINK);
+    let session = session(table, kind, surroundings);
+    let temporary_statuses = temporary_statuses(table);
+    let throttle_pause = table.millis("throttle_pause_ms", 1_000, 0..=MILLIS_MAX);
+    let default_coding = table.choice(
+        "default_coding",
+        "automatic",
+        &[
+            ("automatic", Coding::Automatic),
+            ("gsm7", Coding::Gsm7),
+            ("latin1", Coding::Latin1),
+            ("ucs2", Coding::Ucs2),
+        ],
+    );
+    Some(SmscSettings {
+        link: link?,
+        session: session?,
+        temporary_statuses,
+        throttle_pause,
+        default_coding: default_coding?,
+    })
+}
+
+fn bind_kind(table: &Table<'_>) -> Option<BindKind> {
+    table.choice(
+        "bind",
+        "transceiver",
+        &[
+            ("transceiver", BindKind::Transceiver),
+            ("transmitter", BindKind::Transmitter),
+            ("receiver", BindKind::Receiver),
+        ],
+    )
+}
+
+fn session(
+    table: &Table<'_>,
+    kind: Option<BindKind>,
+    surroundings: Surroundings<'_>,
+) -> Option<SessionSettings> {
+    let bind = bind(table, kind, surroundings);
+    let limits = SessionLimits {
+        bind_timeout: table.millis("bind_timeout_ms", 10_000, 1..=MILLIS_MAX),
+        enquire_link_period: table.millis("enquire_link_ms", 30_000, 1..=MILLIS_MAX),
+        unbind_grace: table.millis("unbind_timeout_ms", 5_000, 1..=MILLIS_MAX),
+        frame_octets_max: table.number("pdu_max_bytes", 65_536, PDU_BYTES),
+    };
+    Some(SessionSettings {
+        bind: bind?,
+        limits,
+    })
+}
+
+fn bind(table: &Table<'_>, kind: Option<BindKind>, surroundings: Surroundings<'_>) -> Option<Bind> {
+    let system_id = table.required_text("system_id", form::c_octets(1));
+    let password = surroundings.secret(
+        table,
+        ["password", "password_env", "password_file"],
+        form::password,
+    );
+    let system_type = table.text("system_type", "", form::c_octets(0));
+    let interface_version = table.number("interface_version", 0x34, 0..=INTERFACE_VERSION_MAX);
+    let ton = Ton(table.number("address_ton", 0, 0..=u8::MAX));
+    let npi = Npi(table.number("address_npi", 0, 0..=u8::MAX));
+    let addr = table.text("address_range", "", form::c_octets(0));
+    Some(Bind {
+        kind: kind?,
+        system_id: system_id?,
+        password: password?,
+        system_type: system_type?,
+        interface_version,
+        address_range: Address {
+            ton,
+            npi,
+            addr: addr?,
+        },
+    })
+}
+
+fn temporary_statuses(table: &Table<'_>) -> Arc<[CommandStatus]> {
+    // ESME_ROK, 0, is no error that could pass.
+    table
+        .numbers("temporary_statuses", &TEMPORARY_STATUSES, 1..=u32::MAX)
+        .into_iter()
+        .map(CommandStatus)
+        .collect()
+}

@@ -1,0 +1,410 @@
+//! The one task that owns a connection: connects, reads, writes, waits, and connects again.
+//!
+//! Each turn takes what is ready, lets the protocol work, and hands the results over in one go. The
+//! task never waits for a write alone: while the peer does not read, its answers are still read. It
+//! knows nothing of PDUs, messages or money.
+
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use bytes::{Buf as _, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::{Sleep, sleep, sleep_until, timeout},
+};
+use tokio_util::io::poll_read_buf;
+use tracing::{info, warn};
+
+use super::{
+    backoff::Backoff,
+    protocol::{Again, Ended, Phase, Protocol},
+    shared::{Response, Shared, Stop},
+};
+use crate::{outcome::Reason, status::LinkState};
+
+/// How much is read at once; several hundred typical PDUs, and a whole one of the largest allowed.
+const READ_BYTES: usize = 64 * 1024;
+
+/// No new requests are written while this much is unwritten: the peer does not keep up.
+const OUTPUT_SOFT_MAX: usize = 1024 * 1024;
+
+/// Nothing more is read while this much is unwritten, because reading makes more to write.
+const OUTPUT_HARD_MAX: usize = 4 * 1024 * 1024;
+
+/// How often queued requests are looked through for passed deadlines while they cannot be sent.
+const QUEUE_LOOK: Duration = Duration::from_millis(50);
+
+/// A timer that is not needed is set this far ahead.
+const FAR: Duration = Duration::from_secs(3600);
+
+/// Runs a link until it is stopped.
+pub(super) async fn run<P: Protocol>(mut protocol: P, shared: Arc<Shared<P::Job>>) {
+    let settings = Arc::clone(&shared.settings);
+    let mut backoff = Backoff::new(settings.reconnect_min, settings.reconnect_max);
+    let mut was_up = false;
+    while !shared.is_stopping() {
+        shared.enter(LinkState::Connecting);
+        let connected = tokio::select! {
+            connected = connect(&shared) => connected,
+            () = stopped(&shared) => break,
+        };
+        let ended = match connected {
+            Ok(stream) => {
+                if was_up {
+                    shared.totals.reconnects.fetch_add(1, Relaxed);
+                    shared.metrics.reconnects.increment(1);
+                }
+                let mut connection = Connection::new(stream, &mut protocol, &shared);
+                let ended = connection.serve().await;
+                if connection.was_up {
+                    was_up = true;
+                    backoff.reset();
+                }
+                ended
+            }
+            Err(error) => Ended {
+                why: format!("cannot connect to {}: {error}", settings.address),
+                again: Again::Soon,
+            },
+        };
+        if shared.is_stopping() {
+            break;
+        }
+        let pause = match ended.again {
+            Again::Soon => backoff.next(),
+            Again::Later => settings.refused_pause,
+        };
+        warn!(link = %shared.name, pause_ms = pause.as_millis(), "{}", ended.why);
+        shared.note_error(ended.why);
+        shared.enter(LinkState::Down);
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = stopped(&shared) => {}
+        }
+    }
+    shared.enter(LinkState::Stopped);
+}
+
+/// Waits until the link is stopped.
+async fn stopped<J>(shared: &Shared<J>) {
+    while !shared.is_stopping() {
+        shared.woken().await;
+    }
+}
+
+async fn connect<J>(shared: &Shared<J>) -> io::Result<TcpStream> {
+    let settings = &shared.settings;
+    let attempt = timeout(
+        settings.connect_timeout,
+        TcpStream::connect(&settings.address),
+    );
+    let stream = attempt.await.map_err(|_| {
+        let ms = settings.connect_timeout.as_millis();
+        io::Error::new(io::ErrorKind::TimedOut, format!("no answer for {ms} ms"))
+    })??;
+    // A turn writes everything it has at once, so waiting for more would only add latency.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// One connection, from the first byte to the last.
+struct Connection<'a, S, P: Protocol> {
+    stream: S,
+    protocol: &'a mut P,
+    shared: &'a Arc<Shared<P::Job>>,
+    input: BytesMut,
+    jobs: Vec<P::Job>,
+    responses: Vec<Response>,
+    /// The earliest moment at which something may be due.
+    alarm: Pin<Box<Sleep>>,
+    alarm_at: Instant,
+    look_at: Instant,
+    was_up: bool,
+    stopping: Stopping,
+}
+
+/// How far the stop of the link is.
+enum Stopping {
+    No,
+    /// Waits until what is in flight is answered, but not beyond the drain timeout.
+    Draining {
+        deadline: Instant,
+    },
+    /// The peer has been told.
+    SaidGoodbye,
+}
+
+/// What woke the task.
+enum Action {
+    Wrote(usize),
+    Read(usize),
+    Woken,
+    Due,
+    Failed(io::Error),
+}
+
+impl<'a, S, P> Connection<'a, S, P>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    P: Protocol,
+{
+    fn new(stream: S, protocol: &'a mut P, shared: &'a Arc<Shared<P::Job>>) -> Self {
+        let now = Instant::now();
+        Self {
+            stream,
+            protocol,
+            shared,
+            input: BytesMut::with_capacity(READ_BYTES),
+            jobs: Vec::new(),
+            responses: Vec::new(),
+            alarm: Box::pin(sleep(FAR)),
+            alarm_at: now + FAR,
+            look_at: now,
+            was_up: false,
+            stopping: Stopping::No,
+        }
+    }
+
+    /// Turn after turn until the connection has ended; then every request has its outcome.
+    async fn serve(&mut self) -> Ended {
+        self.protocol.connected(Instant::now());
+        let ended = loop {
+            let now = Instant::now();
+            // Not left to the alarm alone: a peer that always has something to read would keep it
+            // from being looked at, and requests from timing out.
+            if self.alarm_at <= now {
+                self.protocol.handle_timeout(now);
+            }
+            let stop = self.shared.stop_asked();
+            self.follow_phase();
+            if self.shared.take_give_up() {
+                self.protocol.give_up();
+            }
+            if let Some(stop) = stop {
+                self.follow_stop(now, stop);
+            }
+            self.take_work(now);
+            self.protocol.flush(now);
+            self.shared.publish_load(self.protocol.in_flight());
+            if let Phase::Closed(ended) = self.protocol.phase() {
+                self.write_last_words().await;
+                break ended;
+            }
+            if stop.is_some_and(|stop| stop.cut <= now) {
+                break lost("stopped before the peer agreed");
+            }
+            self.set_alarm(now, stop);
+            match self.next_action().await {
+                Action::Wrote(bytes) => self.protocol.output().advance(bytes),
+                Action::Read(0) => break lost("the peer closed the connection"),
+                Action::Read(_) => self.receive().await,
+                Action::Woken | Action::Due => {}
+                Action::Failed(error) => break lost(&format!("the connection failed: {error}")),
+            }
+        };
+        self.finish();
+        ended
+    }
+
+    /// Opens and closes the queue as the protocol's phase says.
+    fn follow_phase(&mut self) {
+        let takes_traffic = self.protocol.phase() == Phase::Up
+            && !self.shared.is_draining()
+            && matches!(self.stopping, Stopping::No);
+        let state = match self.protocol.phase() {
+            Phase::Opening => LinkState::Connecting,
+            Phase::Up if takes_traffic => LinkState::Up,
+            Phase::Up | Phase::Closing => LinkState::Draining,
+            Phase::Closed(_) => LinkState::Down,
+        };
+        if takes_traffic && !self.shared.is_up() {
+            self.shared.open_queue();
+            self.was_up = true;
+        }
+        let was_open = self.shared.is_up();
+        if self.shared.enter(state) {
+            info!(link = %self.shared.name, state = ?state, "link state");
+        }
+        if was_open && !takes_traffic {
+            let reason = match self.protocol.phase() {
+                Phase::Up => Reason::Stopping,
+                Phase::Opening | Phase::Closing | Phase::Closed(_) => Reason::NoLink,
+            };
+            self.refuse_queued(reason);
+        }
+    }
+
+    fn refuse_queued(&mut self, reason: Reason) {
+        for job in self.shared.close_queue() {
+            self.protocol.refuse(job, reason);
+        }
+    }
+
+    /// Drains, says goodbye and cuts, each at its time.
+    fn follow_stop(&mut self, now: Instant, stop: Stop) {
+        if matches!(self.stopping, Stopping::No) {
+            let deadline = now + self.shared.settings.drain_timeout;
+            self.stopping = Stopping::Draining { deadline };
+            self.follow_phase();
+        }
+        if let Stopping::Draining { deadline } = self.stopping
+            && (self.protocol.in_flight() == 0 || deadline.min(stop.patience) <= now)
+        {
+            self.protocol.say_goodbye(now);
+            self.stopping = Stopping::SaidGoodbye;
+        }
+    }
+
+    /// Writes answers that the peer is owed and as many requests as there is room for.
+    fn take_work(&mut self, now: Instant) {
+        self.shared.take_responses(&mut self.responses);
+        for response in self.responses.drain(..) {
+            self.protocol.respond(response);
+        }
+        let room = match self.protocol.output().len() {
+            0..OUTPUT_SOFT_MAX => self.protocol.room(),
+            _ => 0,
+        };
+        if room == 0 {
+            self.refuse_overdue(now);
+            return;
+        }
+        self.shared.dequeue(room as usize, &mut self.jobs);
+        for job in self.jobs.drain(..) {
+            if P::deadline(&job) <= now {
+                self.protocol.refuse(job, Reason::Deadline);
+            } else {
+                self.protocol.submit(now, job);
+            }
+        }
+    }
+
+    /// Requests whose deadline passes while the window is full are answered then, not later.
+    fn refuse_overdue(&mut self, now: Instant) {
+        if now < self.look_at {
+            return;
+        }
+        self.look_at = now + QUEUE_LOOK;
+        self.shared
+            .dequeue_if(&mut self.jobs, |job| P::deadline(job) <= now);
+        for job in self.jobs.drain(..) {
+            self.protocol.refuse(job, Reason::Deadline);
+        }
+    }
+
+    async fn receive(&mut self) {
+        while self.protocol.receive(Instant::now(), &mut self.input) {
+            // More whole frames wait than one turn takes: let the callers and the others have theirs.
+            self.protocol.flush(Instant::now());
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The alarm is only ever moved when it would ring too late: a deadline that moves away costs
+    /// one vain ring and not a timer operation per turn.
+    fn set_alarm(&mut self, now: Instant, stop: Option<Stop>) {
+        let mut due = self.protocol.next_timeout().unwrap_or(now + FAR);
+        if let Some(stop) = stop {
+            due = due.min(stop.cut);
+            if let Stopping::Draining { deadline } = self.stopping {
+                due = due.min(deadline).min(stop.patience);
+            }
+        }
+        if self.shared.load() > self.protocol.in_flight() {
+            due = due.min(self.look_at.max(now + Duration::from_millis(1)));
+        }
+        if due < self.alarm_at || self.alarm_at <= now {
+            self.alarm_at = due;
+            self.alarm.as_mut().reset(due.into());
+        }
+    }
+
+    /// Waits for the first thing that can be done. Writing comes first, because what is written
+    /// makes the peer work; a write that cannot go on does not keep the rest from being looked at.
+    async fn next_action(&mut self) -> Action {
+        let (stream, output, input) = (&mut self.stream, self.protocol.output(), &mut self.input);
+        let alarm = &mut self.alarm;
+        let mut woken = pin!(self.shared.woken());
+        std::future::poll_fn(move |context| {
+            if !output.is_empty() {
+                match Pin::new(&mut *stream).poll_write(context, output) {
+                    Poll::Ready(Ok(0)) => {
+                        return Poll::Ready(Action::Failed(io::ErrorKind::WriteZero.into()));
+                    }
+                    Poll::Ready(Ok(bytes)) => return Poll::Ready(Action::Wrote(bytes)),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Action::Failed(error)),
+                    Poll::Pending => {}
+                }
+            }
+            if output.len() < OUTPUT_HARD_MAX {
+                input.reserve(READ_BYTES);
+                match poll_read_buf(Pin::new(&mut *stream), context, input) {
+                    Poll::Ready(Ok(bytes)) => return Poll::Ready(Action::Read(bytes)),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Action::Failed(error)),
+                    Poll::Pending => {}
+                }
+            }
+            if woken.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Action::Woken);
+            }
+            if alarm.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Action::Due);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// What was written before the end, such as the reason for it, gets a short chance to leave.
+    async fn write_last_words(&mut self) {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let mut words = self.protocol.output().split();
+        let writing = async {
+            tokio::io::AsyncWriteExt::write_all_buf(&mut self.stream, &mut words).await?;
+            tokio::io::AsyncWriteExt::shutdown(&mut self.stream).await
+        };
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        tokio::select! {
+            biased;
+            result = writing => if let Err(error) = result {
+                // The connection is over either way; the peer just does not learn why.
+                tracing::debug!(link = %self.shared.name, "closing: {error}");
+            },
+            () = sleep_until(deadline) => {}
+        }
+    }
+
+    /// Gives everything that is queued or in flight its outcome.
+    fn finish(&mut self) {
+        let reason = if self.shared.is_stopping() {
+            Reason::Stopping
+        } else {
+            Reason::NoLink
+        };
+        // The state first: from here on callers choose another link.
+        self.shared.enter(LinkState::Down);
+        self.refuse_queued(reason);
+        let now = Instant::now();
+        self.protocol.disconnected(now);
+        self.protocol.output().clear();
+        self.protocol.flush(now);
+        self.shared.publish_load(0);
+    }
+}
+
+fn lost(why: &str) -> Ended {
+    Ended {
+        why: format!("{why}; connecting again"),
+        again: Again::Soon,
+    }
+}
+
+#[cfg(test)]
+mod tests;

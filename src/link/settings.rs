@@ -1,0 +1,136 @@
+//! What a link has to know of its peer. The configuration builds these; a link never sees a file.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{
+    iso8583::{currency::Currency, dialect::Dialect},
+    smpp::{self, CommandStatus, text::Coding},
+};
+
+/// Settings that every link has, of whatever protocol.
+#[derive(Clone, Debug)]
+pub struct LinkSettings {
+    /// The peer's name, unique among SMSCs and banks together.
+    pub peer: Arc<str>,
+    /// `host:port`; resolved anew at each try to connect.
+    pub address: String,
+    /// The number of connections, 1 to 500.
+    pub links: u16,
+    /// Requests in flight per connection, 1 to 65,536.
+    pub window: u32,
+    /// Requests that wait for a window slot, per connection.
+    pub queue_max: usize,
+    /// From the request's bytes to its answer.
+    pub response_timeout: Duration,
+    /// For name resolution and the TCP handshake.
+    pub connect_timeout: Duration,
+    /// The pause after the first failed connection; doubled at each further one, with jitter.
+    pub reconnect_min: Duration,
+    /// The longest pause between tries.
+    pub reconnect_max: Duration,
+    /// The pause after the peer refused our credentials: no hammering with a wrong password.
+    pub refused_pause: Duration,
+    /// How long a stop waits for what is in flight.
+    pub drain_timeout: Duration,
+}
+
+/// An SMSC and how to talk to it.
+#[derive(Clone)]
+pub struct SmscSettings {
+    /// The connections.
+    pub link: LinkSettings,
+    /// Bind kind, credentials and timers.
+    pub session: smpp::session::SessionSettings,
+    /// Statuses after which the same request may succeed later.
+    pub temporary_statuses: Arc<[CommandStatus]>,
+    /// The pause of a bind after ESME_RTHROTTLED or ESME_RMSGQFUL.
+    pub throttle_pause: Duration,
+    /// What an automatic coding tries first, and what replace_sm uses.
+    pub default_coding: Coding,
+}
+
+impl fmt::Debug for SmscSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SmscSettings")
+            .field("link", &self.link)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which STAN a reversal carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReversalStan {
+    /// A new one of its own.
+    #[default]
+    New,
+    /// That of the payment it takes back.
+    Original,
+}
+
+/// How a bank wants reversals.
+#[derive(Clone, Debug)]
+pub struct ReversalSettings {
+    /// DE39 after a timeout or a lost link, such as 68.
+    pub timeout_code: String,
+    /// DE39 when the caller cancels, such as 17.
+    pub cancel_code: String,
+    /// DE39 when the answer could not be understood, such as 06.
+    pub error_code: String,
+    /// Which STAN it carries.
+    pub stan: ReversalStan,
+    /// The pause before the first 0421; doubled at each further one, with jitter.
+    pub repeat_min: Duration,
+    /// The longest pause between repeats.
+    pub repeat_max: Duration,
+    /// How long it is repeated before an operator has to look.
+    pub budget: Duration,
+    /// DE39 of a 0430 that ends it well.
+    pub final_codes: Vec<String>,
+    /// DE39 of a 0430 after which it is repeated; every other code needs an operator.
+    pub retry_codes: Vec<String>,
+}
+
+/// A bank and how to talk to it.
+#[derive(Clone)]
+pub struct BankSettings {
+    /// The connections.
+    pub link: LinkSettings,
+    /// Sign-on, echo and their codes, and the dialect.
+    pub session: crate::iso8583::session::SessionSettings,
+    /// Elements and encodings.
+    pub dialect: Arc<Dialect>,
+    /// DE39 of an approval.
+    pub approved_codes: Vec<String>,
+    /// DE49, where a request names none.
+    pub currency: Currency,
+    /// DE41, where a request names none.
+    pub terminal_id: String,
+    /// DE42, where a request names none.
+    pub merchant_id: String,
+    /// DE32, or empty.
+    pub acquirer_id: String,
+    /// DE33, or empty.
+    pub forwarder_id: String,
+    /// DE18, or empty.
+    pub merchant_category: String,
+    /// DE22, such as 012.
+    pub pos_entry_mode: String,
+    /// DE25, such as 00.
+    pub pos_condition: String,
+    /// The offset of DE12 and DE13, the time at the terminal.
+    pub local_offset: time::UtcOffset,
+    /// How it wants reversals.
+    pub reversal: ReversalSettings,
+    /// Payments kept for a look-up, final and open together.
+    pub records_max: usize,
+    /// How long a final payment is kept for a look-up.
+    pub retention: Duration,
+}
+
+impl fmt::Debug for BankSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BankSettings")
+            .field("link", &self.link)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,375 @@
+//! What a link's one task shares with everybody else: the queue into it, its state, its counts.
+//!
+//! The queue is open exactly while the link takes traffic. Closing it and taking out what it holds
+//! is one step, so a job is either refused at once or found by the link's task: none is stranded.
+//! Nothing here may wait or do I/O.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use tokio::sync::Notify;
+
+use super::settings::LinkSettings;
+use crate::{
+    inbox::{Respond, Verdict},
+    metrics::LinkMetrics,
+    status::{LinkState, LinkStatus, PeerKind},
+};
+
+/// The shared side of one link; `J` is what it carries.
+pub struct Shared<J> {
+    /// Such as `viettel/2`.
+    pub name: Arc<str>,
+    /// What is at the other end.
+    pub kind: PeerKind,
+    /// Where it leads, and its limits.
+    pub settings: Arc<LinkSettings>,
+    /// The handles of its metrics.
+    pub metrics: LinkMetrics,
+    /// Totals since the start.
+    pub totals: Totals,
+    queue: Mutex<Queue<J>>,
+    responses: Mutex<Vec<Response>>,
+    condition: Mutex<Condition>,
+    /// A copy of the condition's state, for readers in a hurry.
+    state: AtomicU8,
+    queued: AtomicU32,
+    in_flight: AtomicU32,
+    draining: AtomicBool,
+    /// Whether `stop` is set, for readers in a hurry.
+    stopping: AtomicBool,
+    stop: Mutex<Option<Stop>>,
+    giving_up: AtomicBool,
+    wake: Notify,
+}
+
+/// Counts since the start.
+#[derive(Debug, Default)]
+pub struct Totals {
+    /// Requests written.
+    pub submitted: AtomicU64,
+    /// Answers that found their request.
+    pub answered: AtomicU64,
+    /// Requests whose answer did not come in time.
+    pub timed_out: AtomicU64,
+    /// Connections made again after one was lost.
+    pub reconnects: AtomicU64,
+}
+
+struct Queue<J> {
+    open: bool,
+    jobs: VecDeque<J>,
+}
+
+/// A verdict of the inbox on its way to the peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Response {
+    /// Which connection it belongs to.
+    pub session: u64,
+    /// The sequence number to echo.
+    pub sequence: u32,
+    /// What to answer.
+    pub verdict: Verdict,
+}
+
+/// The times of a stop.
+#[derive(Clone, Copy, Debug)]
+pub struct Stop {
+    /// How long what is in flight is waited for; the link's own drain timeout may end it before.
+    pub patience: Instant,
+    /// When the connection is cut, whatever the peer has answered.
+    pub cut: Instant,
+}
+
+struct Condition {
+    state: LinkState,
+    since: Instant,
+    last_error: String,
+}
+
+/// Why a link did not take jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// It is not up, or it is being drained.
+    Closed,
+    /// Its queue is full.
+    Full,
+}
+
+impl<J> Shared<J> {
+    /// A link that is down and has done nothing yet.
+    pub fn new(
+        kind: PeerKind,
+        settings: &Arc<LinkSettings>,
+        number: u16,
+        metrics: LinkMetrics,
+    ) -> Self {
+        metrics.window.set(f64::from(settings.window));
+        Self {
+            name: format!("{}/{number}", settings.peer).into(),
+            kind,
+            settings: Arc::clone(settings),
+            metrics,
+            totals: Totals::default(),
+            queue: Mutex::new(Queue {
+                open: false,
+                jobs: VecDeque::new(),
+            }),
+            responses: Mutex::default(),
+            condition: Mutex::new(Condition {
+                state: LinkState::Down,
+                since: Instant::now(),
+                last_error: String::new(),
+            }),
+            state: AtomicU8::new(LinkState::Down as u8),
+            queued: AtomicU32::new(0),
+            in_flight: AtomicU32::new(0),
+            draining: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            stop: Mutex::new(None),
+            giving_up: AtomicBool::new(false),
+            wake: Notify::new(),
+        }
+    }
+
+    /// Whether it takes traffic.
+    pub fn is_up(&self) -> bool {
+        self.state.load(Relaxed) == LinkState::Up as u8
+    }
+
+    /// Requests that wait or are in flight: the smaller, the sooner a new one is answered.
+    pub fn load(&self) -> u32 {
+        self.queued.load(Relaxed) + self.in_flight.load(Relaxed)
+    }
+
+    /// Puts the first `count` jobs into the queue, as far as they fit; the others stay in `jobs`.
+    pub fn enqueue(&self, jobs: &mut VecDeque<J>, count: usize) -> Result<(), NotTaken> {
+        let mut queue = lock(&self.queue);
+        if !queue.open {
+            return Err(NotTaken::Closed);
+        }
+        let free = self.settings.queue_max.saturating_sub(queue.jobs.len());
+        let taken = count.min(free).min(jobs.len());
+        queue.jobs.extend(jobs.drain(..taken));
+        self.queued.store(len_u32(queue.jobs.len()), Relaxed);
+        drop(queue);
+        if taken > 0 {
+            self.wake.notify_one();
+        }
+        if taken < count {
+            Err(NotTaken::Full)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Puts all jobs into the queue, or none of them.
+    pub fn enqueue_together(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
+        let mut queue = lock(&self.queue);
+        if !queue.open {
+            return Err(NotTaken::Closed);
+        }
+        if queue.jobs.len() + jobs.len() > self.settings.queue_max {
+            return Err(NotTaken::Full);
+        }
+        queue.jobs.append(jobs);
+        self.queued.store(len_u32(queue.jobs.len()), Relaxed);
+        drop(queue);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Stops new traffic until [`Shared::resume`].
+    pub fn drain(&self) {
+        self.draining.store(true, Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Takes the link back into service.
+    pub fn resume(&self) {
+        self.draining.store(false, Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Waits for no answer to a request any more. The link stays, for what the peer is owed; no
+    /// new request may come.
+    pub fn give_up(&self) {
+        self.giving_up.store(true, Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Refuses what is queued, waits for what is in flight, says goodbye to the peer and ends the
+    /// link's task. A second call may set earlier times.
+    pub fn stop(&self, stop: Stop) {
+        *lock(&self.stop) = Some(stop);
+        self.stopping.store(true, Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// The link as it is now.
+    pub fn status(&self) -> LinkStatus {
+        let condition = lock(&self.condition);
+        LinkStatus {
+            peer: Arc::clone(&self.settings.peer),
+            kind: self.kind,
+            name: Arc::clone(&self.name),
+            address: self.settings.address.clone(),
+            // The link's task follows a drain at its next turn; whoever asked for it sees it now.
+            state: match condition.state {
+                LinkState::Up if self.is_draining() => LinkState::Draining,
+                state => state,
+            },
+            in_flight: self.in_flight.load(Relaxed),
+            window: self.settings.window,
+            queued: self.queued.load(Relaxed),
+            submitted: self.totals.submitted.load(Relaxed),
+            answered: self.totals.answered.load(Relaxed),
+            timed_out: self.totals.timed_out.load(Relaxed),
+            reconnects: self.totals.reconnects.load(Relaxed),
+            state_age: condition.since.elapsed(),
+            last_error: condition.last_error.clone(),
+        }
+    }
+}
+
+/// The side of the link's own task.
+impl<J> Shared<J> {
+    /// Waits until somebody wants something of the link. Safe to cancel.
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    /// Whether to give up, told once.
+    pub(super) fn take_give_up(&self) -> bool {
+        self.giving_up.load(Relaxed) && self.giving_up.swap(false, Relaxed)
+    }
+
+    pub(super) fn stop_asked(&self) -> Option<Stop> {
+        match self.is_stopping() {
+            true => *lock(&self.stop),
+            false => None,
+        }
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
+    }
+
+    /// Moves up to `count` jobs from the queue to `into`.
+    pub(super) fn dequeue(&self, count: usize, into: &mut Vec<J>) {
+        if self.queued.load(Relaxed) == 0 {
+            return;
+        }
+        let mut queue = lock(&self.queue);
+        let count = count.min(queue.jobs.len());
+        into.extend(queue.jobs.drain(..count));
+        self.queued.store(len_u32(queue.jobs.len()), Relaxed);
+    }
+
+    /// Takes jobs out of the queue that must not wait any longer; they are the caller's to answer.
+    pub(super) fn dequeue_if(&self, into: &mut Vec<J>, over: impl Fn(&J) -> bool) {
+        if self.queued.load(Relaxed) == 0 {
+            return;
+        }
+        let mut queue = lock(&self.queue);
+        let (gone, kept) = std::mem::take(&mut queue.jobs)
+            .into_iter()
+            .partition::<VecDeque<J>, _>(over);
+        queue.jobs = kept;
+        self.queued.store(len_u32(queue.jobs.len()), Relaxed);
+        into.extend(gone);
+    }
+
+    pub(super) fn open_queue(&self) {
+        lock(&self.queue).open = true;
+    }
+
+    /// Closes the queue and gives what it holds.
+    pub(super) fn close_queue(&self) -> VecDeque<J> {
+        let mut queue = lock(&self.queue);
+        queue.open = false;
+        self.queued.store(0, Relaxed);
+        std::mem::take(&mut queue.jobs)
+    }
+
+    pub(super) fn take_responses(&self, into: &mut Vec<Response>) {
+        into.clear();
+        std::mem::swap(&mut *lock(&self.responses), into);
+    }
+
+    pub(super) fn publish_load(&self, in_flight: u32) {
+        self.in_flight.store(in_flight, Relaxed);
+        self.metrics.in_flight.set(f64::from(in_flight));
+        self.metrics
+            .queued
+            .set(f64::from(self.queued.load(Relaxed)));
+    }
+
+    /// Tells the new state; true if it changed.
+    pub(super) fn enter(&self, state: LinkState) -> bool {
+        let mut condition = lock(&self.condition);
+        if condition.state == state {
+            return false;
+        }
+        condition.state = state;
+        condition.since = Instant::now();
+        self.state.store(state as u8, Relaxed);
+        self.metrics.enter(state);
+        true
+    }
+
+    pub(super) fn note_error(&self, error: String) {
+        lock(&self.condition).last_error = error;
+    }
+}
+
+#[cfg(test)]
+impl<J> Shared<J> {
+    /// As if a connection had been bound.
+    pub(crate) fn open_for_tests(&self) {
+        self.open_queue();
+        self.enter(LinkState::Up);
+    }
+
+    /// The next job, as the link's task would take it.
+    pub(crate) fn take_for_tests(&self) -> Option<J> {
+        let mut jobs = Vec::new();
+        self.dequeue(1, &mut jobs);
+        jobs.pop()
+    }
+}
+
+impl<J: Send> Respond for Shared<J> {
+    fn respond(&self, session: u64, sequence: u32, verdict: Verdict) {
+        let mut responses = lock(&self.responses);
+        responses.push(Response {
+            session,
+            sequence,
+            verdict,
+        });
+        let first = responses.len() == 1;
+        drop(responses);
+        if first {
+            self.wake.notify_one();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change under these locks leaves the value whole, so a panic elsewhere spoils nothing.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn len_u32(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}

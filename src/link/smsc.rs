@@ -1,0 +1,531 @@
+//! The SMPP side of a link: joins the session, the window of requests in flight, and the inbox.
+//!
+//! It decides what an answer means for the request that it belongs to. It does no I/O, and answers
+//! no deliver_sm on its own: the inbox does.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
+
+use bytes::BytesMut;
+use tracing::{debug, info, warn};
+
+use super::{
+    incoming,
+    parts::MessageReply,
+    protocol::{Again, Ended, Phase, Protocol},
+    settings::SmscSettings,
+    shared::{Response, Shared},
+};
+use crate::{
+    inbox::{Event as InboxEvent, Inbox, Respond, Responder, Verdict},
+    message::{Acceptance, MessageOutcome, MessageResult},
+    metrics::{InboxMetrics, MessageMetrics},
+    outbox::Answers,
+    outcome::Reason,
+    smpp::{
+        CommandId, CommandStatus, Pdu,
+        pdu::{CancelSm, DataSmResp, DeliverSmResp, QuerySm, ReplaceSm, SubmitSm},
+        session::{BindRefusal, CloseReason, Event, Sequence, Session, SessionError, State},
+    },
+    window::{Refused, Ring, Window},
+};
+
+/// Whole frames that one turn takes: enough to empty a read of small PDUs, few enough that the
+/// other tasks of the thread are not kept waiting.
+const FRAMES_MAX: usize = 1024;
+
+/// A request for an SMSC.
+pub struct SmscJob {
+    /// What to send.
+    pub request: SmscRequest,
+    /// What has not been dispatched by then is not sent.
+    pub deadline: Instant,
+    /// Who is told.
+    pub reply: MessageReply,
+}
+
+/// The requests that an upstream service can cause.
+pub enum SmscRequest {
+    /// submit_sm
+    Submit(SubmitSm),
+    /// query_sm
+    Query(QuerySm),
+    /// cancel_sm
+    Cancel(CancelSm),
+    /// replace_sm
+    Replace(ReplaceSm),
+}
+
+impl SmscRequest {
+    fn response(&self) -> CommandId {
+        match self {
+            Self::Submit(_) => CommandId::SUBMIT_SM_RESP,
+            Self::Query(_) => CommandId::QUERY_SM_RESP,
+            Self::Cancel(_) => CommandId::CANCEL_SM_RESP,
+            Self::Replace(_) => CommandId::REPLACE_SM_RESP,
+        }
+    }
+}
+
+/// A request in flight.
+struct Pending {
+    reply: MessageReply,
+    response: CommandId,
+    sent_at: Instant,
+}
+
+/// One connection to an SMSC.
+pub(super) struct SmscLink {
+    settings: Arc<SmscSettings>,
+    shared: Arc<Shared<SmscJob>>,
+    responder: Arc<dyn Respond>,
+    inbox: Arc<Inbox>,
+    session: Session,
+    /// Tells this connection's deliver_sm from those of earlier ones.
+    session_number: u64,
+    window: Window<Ring, Pending>,
+    /// data_sm that wait for their verdict; all others are deliver_sm.
+    data_sm: HashSet<u32>,
+    paused_until: Option<Instant>,
+    /// The SMSC has unbound; what is in flight may still be answered.
+    peer_unbinds: bool,
+    ended: Option<Ended>,
+    answers: Answers<MessageOutcome>,
+    incoming: Vec<(InboxEvent, Responder)>,
+    messages: MessageMetrics,
+    inbox_metrics: InboxMetrics,
+    turn: Turn,
+}
+
+/// Counts of one turn, added to the metrics at its end.
+#[derive(Default)]
+struct Turn {
+    submitted: u64,
+    answered: u64,
+    accepted: u64,
+}
+
+impl SmscLink {
+    pub(super) fn new(
+        settings: Arc<SmscSettings>,
+        shared: Arc<Shared<SmscJob>>,
+        inbox: Arc<Inbox>,
+        messages: MessageMetrics,
+        inbox_metrics: InboxMetrics,
+    ) -> Self {
+        let responder: Arc<dyn Respond> = Arc::<Shared<SmscJob>>::clone(&shared);
+        Self {
+            session: Session::esme(settings.session.clone()),
+            window: Window::new(settings.link.window),
+            settings,
+            shared,
+            responder,
+            inbox,
+            session_number: 0,
+            data_sm: HashSet::new(),
+            paused_until: None,
+            peer_unbinds: false,
+            ended: None,
+            answers: Answers::new(),
+            incoming: Vec::new(),
+            messages,
+            inbox_metrics,
+            turn: Turn::default(),
+        }
+    }
+
+    fn handle_events(&mut self, now: Instant) {
+        while let Some(event) = self.session.poll_event() {
+            self.handle(now, event);
+        }
+    }
+
+    fn handle(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Bound { system_id, .. } => {
+                info!(link = %self.shared.name, smsc = %system_id, "bound");
+            }
+            Event::BindRefused { .. } => {}
+            Event::Response {
+                sequence,
+                command,
+                status,
+                pdu,
+            } => self.answered(now, sequence, Some(command), |own| {
+                own.judge(status, pdu.ok())
+            }),
+            Event::Nack { sequence, status } => {
+                self.answered(now, sequence, None, |own| own.reject(status));
+            }
+            Event::SessionNack { status } => {
+                self.shared.metrics.protocol_errors.increment(1);
+                warn!(link = %self.shared.name, %status, "the SMSC could not read something of ours");
+            }
+            Event::Deliver {
+                sequence,
+                deliver_sm,
+            } => self.receive_event(sequence, incoming::from_deliver_sm(&deliver_sm)),
+            Event::Data { sequence, data_sm } => {
+                self.data_sm.insert(sequence);
+                self.receive_event(sequence, incoming::from_data_sm(&data_sm));
+            }
+            Event::Alert(_) => debug!(link = %self.shared.name, "alert_notification"),
+            Event::Outbind(_) => info!(link = %self.shared.name, "outbind answered by a bind"),
+            Event::PeerUnbinding => self.peer_unbinds = true,
+            Event::Closed(reason) => self.ended = Some(ended(reason)),
+            Event::Ignored(oddity) => {
+                self.shared.metrics.protocol_errors.increment(1);
+                warn!(link = %self.shared.name, "contained: {oddity}");
+            }
+            // Only an SMSC gets these; the session refuses them for an ESME.
+            Event::Submit { .. } | Event::Request { .. } => {
+                self.shared.metrics.protocol_errors.increment(1);
+            }
+        }
+    }
+
+    fn receive_event(&mut self, sequence: u32, parts: incoming::Parts) {
+        let event = parts.into_event(&self.settings.link.peer, &self.shared.name);
+        let responder = Responder {
+            link: Arc::clone(&self.responder),
+            session: self.session_number,
+            sequence,
+        };
+        self.incoming.push((event, responder));
+    }
+
+    /// An answer has come; `command` is what it answers with, if it says.
+    fn answered(
+        &mut self,
+        now: Instant,
+        sequence: u32,
+        command: Option<CommandId>,
+        result: impl FnOnce(&mut Self) -> MessageResult,
+    ) {
+        let fits = self
+            .window
+            .get(sequence)
+            .is_some_and(|pending| command.is_none_or(|command| command == pending.response));
+        let pending = match fits {
+            true => self.window.take(sequence),
+            false => None,
+        };
+        let Some(pending) = pending else {
+            // Late, repeated, or never asked for.
+            self.shared.metrics.unmatched.increment(1);
+            debug!(link = %self.shared.name, sequence, "an answer without a request");
+            return;
+        };
+        let seconds = (now - pending.sent_at).as_secs_f64();
+        self.shared.metrics.response_seconds.record(seconds);
+        self.turn.answered += 1;
+        let result = result(self);
+        if let MessageResult::Rejected { status, .. } = result {
+            self.throttle(now, status);
+        }
+        self.conclude(pending.reply, result);
+    }
+
+    /// What a response says about its request.
+    fn judge(&self, status: CommandStatus, pdu: Option<Pdu>) -> MessageResult {
+        if status != CommandStatus::ESME_ROK {
+            return self.reject(status);
+        }
+        match pdu {
+            Some(Pdu::SubmitSmResp(response)) => {
+                MessageResult::Accepted(Acceptance::Id(response.message_id.into_bytes()))
+            }
+            Some(Pdu::QuerySmResp(response)) => MessageResult::Accepted(Acceptance::State {
+                message_state: response.message_state,
+                final_date: bytes::Bytes::copy_from_slice(response.final_date.as_bytes()),
+                error_code: response.error_code,
+            }),
+            Some(Pdu::CancelSmResp(_) | Pdu::ReplaceSmResp(_)) => {
+                MessageResult::Accepted(Acceptance::Done)
+            }
+            _ => MessageResult::Unknown {
+                reason: Reason::BadAnswer,
+                detail: "the SMSC said yes in a response that cannot be read; \
+                         it has the message, but its id is not known"
+                    .into(),
+            },
+        }
+    }
+
+    fn reject(&self, status: CommandStatus) -> MessageResult {
+        MessageResult::Rejected {
+            status,
+            temporary: self.settings.temporary_statuses.contains(&status),
+        }
+    }
+
+    /// The SMSC wants less: the bind pauses, not only the one message.
+    fn throttle(&mut self, now: Instant, status: CommandStatus) {
+        if matches!(
+            status,
+            CommandStatus::ESME_RTHROTTLED | CommandStatus::ESME_RMSGQFUL
+        ) {
+            self.shared.metrics.throttles.increment(1);
+            self.paused_until = Some(now + self.settings.throttle_pause);
+        }
+    }
+
+    fn conclude(&mut self, reply: MessageReply, result: MessageResult) {
+        let metrics = &self.messages;
+        match &result {
+            MessageResult::Accepted(_) => self.turn.accepted += 1,
+            MessageResult::Rejected { temporary, .. } => match temporary {
+                true => metrics.rejected_temporary.increment(1),
+                false => metrics.rejected_permanent.increment(1),
+            },
+            MessageResult::NotSent { .. } => metrics.not_sent.increment(1),
+            MessageResult::Unknown { .. } => metrics.unknown.increment(1),
+        }
+        if let Some((reply, outcome)) = reply.conclude(result, &self.settings.link.peer) {
+            self.answers.push(reply, outcome);
+        }
+    }
+
+    /// A number that no request in flight has. There is one, because the ring has twice as many
+    /// slots as the window lets requests in.
+    fn vacant_sequence(&mut self) -> Sequence {
+        loop {
+            let sequence = self.session.take_sequence();
+            if self.window.is_vacant(sequence.get()) {
+                return sequence;
+            }
+        }
+    }
+
+    fn write(&mut self, sequence: Sequence, request: &SmscRequest) -> Result<(), SessionError> {
+        match request {
+            SmscRequest::Submit(pdu) => self.session.request(sequence, pdu),
+            SmscRequest::Query(pdu) => self.session.request(sequence, pdu),
+            SmscRequest::Cancel(pdu) => self.session.request(sequence, pdu),
+            SmscRequest::Replace(pdu) => self.session.request(sequence, pdu),
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        let mut expired = 0;
+        while let Some((_, pending)) = self.window.take_expired(now) {
+            expired += 1;
+            let detail = format!(
+                "no answer for {} ms; the SMSC may have the message",
+                self.settings.link.response_timeout.as_millis()
+            );
+            let reason = Reason::Timeout;
+            self.conclude(pending.reply, MessageResult::Unknown { reason, detail });
+        }
+        if expired > 0 {
+            self.shared.metrics.timeouts.increment(expired);
+            self.shared.totals.timed_out.fetch_add(expired, Relaxed);
+        }
+    }
+
+    /// Whether the bind pauses because the SMSC wanted less.
+    fn is_paused(&self) -> bool {
+        self.paused_until.is_some()
+    }
+}
+
+impl Protocol for SmscLink {
+    type Job = SmscJob;
+
+    fn connected(&mut self, now: Instant) {
+        self.session = Session::esme(self.settings.session.clone());
+        self.session_number += 1;
+        self.peer_unbinds = false;
+        self.ended = None;
+        self.session.connected(now);
+    }
+
+    fn receive(&mut self, now: Instant, input: &mut BytesMut) -> bool {
+        let received = self.session.receive(now, input, FRAMES_MAX);
+        self.handle_events(now);
+        received.more
+    }
+
+    fn submit(&mut self, now: Instant, job: SmscJob) {
+        let sequence = self.vacant_sequence();
+        let pending = Pending {
+            reply: job.reply,
+            response: job.request.response(),
+            sent_at: now,
+        };
+        let deadline = now + self.settings.link.response_timeout;
+        if let Err(Refused::Full(pending) | Refused::Busy(pending)) =
+            self.window.insert(sequence.get(), deadline, pending)
+        {
+            let result = not_sent(Reason::QueueFull, "the window is full".into());
+            self.conclude(pending.reply, result);
+            return;
+        }
+        match self.write(sequence, &job.request) {
+            Ok(()) => self.turn.submitted += 1,
+            Err(error) => {
+                let reason = match error {
+                    SessionError::NotAllowed { .. } => Reason::NoLink,
+                    SessionError::TooLong { .. } => Reason::Invalid,
+                };
+                if let Some(pending) = self.window.take(sequence.get()) {
+                    self.conclude(pending.reply, not_sent(reason, error.to_string()));
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, job: SmscJob, reason: Reason) {
+        let link = &self.shared.name;
+        let detail = match reason {
+            Reason::Deadline => format!("the deadline passed while {link} had no room"),
+            Reason::Stopping => format!("{link} is stopping or drained"),
+            _ => format!("{link} went down before it was sent"),
+        };
+        self.conclude(job.reply, not_sent(reason, detail));
+    }
+
+    fn deadline(job: &SmscJob) -> Instant {
+        job.deadline
+    }
+
+    fn respond(&mut self, response: Response) {
+        if response.session != self.session_number {
+            // The connection that it came by is gone; the SMSC sends it again.
+            return;
+        }
+        let (status, counter) = match response.verdict {
+            Verdict::Acknowledged => (CommandStatus::ESME_ROK, &self.inbox_metrics.acknowledged),
+            Verdict::Later => (CommandStatus::ESME_RX_T_APPN, &self.inbox_metrics.later),
+        };
+        counter.increment(1);
+        let sequence = response.sequence;
+        if self.data_sm.remove(&sequence) {
+            self.session
+                .respond(sequence, status, &DataSmResp::default());
+        } else {
+            self.session
+                .respond(sequence, status, &DeliverSmResp::default());
+        }
+    }
+
+    fn room(&self) -> u32 {
+        match self.phase() {
+            Phase::Up if !self.is_paused() => self.window.room(),
+            _ => 0,
+        }
+    }
+
+    fn in_flight(&self) -> u32 {
+        self.window.in_flight()
+    }
+
+    fn output(&mut self) -> &mut BytesMut {
+        self.session.output()
+    }
+
+    fn next_timeout(&self) -> Option<Instant> {
+        self.session
+            .next_timeout()
+            .into_iter()
+            .chain(self.window.next_deadline())
+            .chain(self.paused_until)
+            .min()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.session.handle_timeout(now);
+        self.handle_events(now);
+        self.expire(now);
+        if self.paused_until.is_some_and(|until| until <= now) {
+            self.paused_until = None;
+        }
+    }
+
+    fn say_goodbye(&mut self, now: Instant) {
+        self.session.unbind(now);
+        self.handle_events(now);
+    }
+
+    fn phase(&self) -> Phase {
+        match (&self.ended, self.session.state()) {
+            (Some(ended), _) => Phase::Closed(ended.clone()),
+            (None, State::Open | State::Closed) => Phase::Opening,
+            (None, State::BoundTx | State::BoundRx | State::BoundTrx) => Phase::Up,
+            (None, State::Unbinding) if self.peer_unbinds && self.window.in_flight() == 0 => {
+                Phase::Closed(ended(CloseReason::PeerUnbound))
+            }
+            (None, State::Unbinding) => Phase::Closing,
+        }
+    }
+
+    fn disconnected(&mut self, _now: Instant) {
+        let mut lost = 0;
+        while let Some((_, pending)) = self.window.take_oldest() {
+            lost += 1;
+            let detail = format!(
+                "{} was lost before the answer; the SMSC may have the message",
+                self.shared.name
+            );
+            let reason = Reason::LinkLost;
+            self.conclude(pending.reply, MessageResult::Unknown { reason, detail });
+        }
+        self.shared.metrics.lost.increment(lost);
+        self.data_sm.clear();
+    }
+
+    fn flush(&mut self, now: Instant) {
+        self.answers.flush();
+        if !self.incoming.is_empty() {
+            self.inbox.offer(now, self.incoming.drain(..));
+        }
+        let turn = std::mem::take(&mut self.turn);
+        if turn.submitted > 0 {
+            self.shared.metrics.submitted.increment(turn.submitted);
+            self.shared
+                .totals
+                .submitted
+                .fetch_add(turn.submitted, Relaxed);
+        }
+        if turn.answered > 0 {
+            self.shared.metrics.answered.increment(turn.answered);
+            self.shared
+                .totals
+                .answered
+                .fetch_add(turn.answered, Relaxed);
+        }
+        if turn.accepted > 0 {
+            self.messages.accepted.increment(turn.accepted);
+        }
+    }
+}
+
+fn not_sent(reason: Reason, detail: String) -> MessageResult {
+    MessageResult::NotSent { reason, detail }
+}
+
+/// What a closed session means for the next try.
+fn ended(reason: CloseReason) -> Ended {
+    let again = match reason {
+        CloseReason::BindRefused(status) => match BindRefusal::of(status) {
+            BindRefusal::Credentials | BindRefusal::AlreadyBound => Again::Later,
+            BindRefusal::Other => Again::Soon,
+        },
+        CloseReason::BadFrame(_)
+        | CloseReason::BindTimeout(_)
+        | CloseReason::PeerSilent(_)
+        | CloseReason::Unbound
+        | CloseReason::UnbindUnanswered(_)
+        | CloseReason::PeerUnbound => Again::Soon,
+    };
+    let why = match again {
+        Again::Later => {
+            format!("{reason}; check system_id, password and bind in the configuration")
+        }
+        Again::Soon => reason.to_string(),
+    };
+    Ended { why, again }
+}

@@ -1,0 +1,319 @@
+//! What a message request is and what it ends in: the vocabulary between `rpc` above and the
+//! links below. It holds no behaviour and knows neither protobuf nor sockets.
+
+use std::{fmt, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+
+use crate::{
+    outbox::{self, Outbox},
+    outcome::Reason,
+    smpp::{CommandStatus, text::Coding},
+};
+
+/// Where the outcomes of one caller's message requests gather.
+pub type MessageOutbox = Outbox<MessageOutcome>;
+
+/// A number with the way it is to be read (SMPP 3.4 5.2.5 and 5.2.6).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Digits, or the characters of an alphanumeric sender.
+    pub number: Bytes,
+    /// Type of number; `None` leaves the choice to Sampan, by the look of the number.
+    pub ton: Option<u8>,
+    /// Numbering plan indicator; `None` leaves the choice to Sampan, by the look of the number.
+    pub npi: Option<u8>,
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({} characters)", self.number.len())
+    }
+}
+
+/// What the subscriber is to get.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A text, and how to put it on the air.
+    Text {
+        /// UTF-8.
+        text: String,
+        /// The coding that the caller wants.
+        coding: Coding,
+    },
+    /// Bytes that are no text.
+    Binary {
+        /// As sent, with the user data header if there is one.
+        data: Bytes,
+        /// SMPP 3.4 5.2.19.
+        data_coding: u8,
+        /// Sets esm_class bit 0x40.
+        has_user_data_header: bool,
+    },
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text { text, coding } => write!(f, "Text({} bytes, {coding:?})", text.len()),
+            Self::Binary { data, .. } => write!(f, "Binary({} bytes)", data.len()),
+        }
+    }
+}
+
+/// A message to send.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    /// `None` takes the route's default sender.
+    pub source: Option<Address>,
+    /// Who gets it.
+    pub destination: Address,
+    /// What they get.
+    pub body: Body,
+    /// The name of a message route; empty chooses by the destination's prefix.
+    pub route: String,
+    /// Whether the SMSC is asked for a delivery receipt.
+    pub receipt: bool,
+    /// How long the SMSC may try, in seconds; 0 is the SMSC's own default.
+    pub validity_s: u32,
+    /// At most 5 characters (SMPP 3.4 5.2.11).
+    pub service_type: Bytes,
+    /// 0 to 3 (SMPP 3.4 5.2.14).
+    pub priority: u8,
+    /// SMPP 3.4 5.2.13.
+    pub protocol_id: u8,
+    /// Tag and value, sent as they are.
+    pub tlvs: Vec<(u16, Bytes)>,
+}
+
+/// Without the values of the TLVs: message_payload is a text.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("route", &self.route)
+            .field("destination", &self.destination)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message request on its way down.
+#[derive(Debug)]
+pub struct MessageRequest {
+    /// The caller's tag, under which the outcome appears in its outbox.
+    pub tag: u32,
+    /// What to send.
+    pub message: Message,
+    /// What has not been dispatched by then is not sent.
+    pub deadline: Instant,
+}
+
+/// Which message of an SMSC an operation is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRef {
+    /// The SMSC that accepted it.
+    pub smsc: String,
+    /// The SMSC's id.
+    pub message_id: Bytes,
+    /// The source address it was sent with.
+    pub source: Address,
+}
+
+/// What is asked about a message that an SMSC accepted.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// query_sm
+    Query(MessageRef),
+    /// cancel_sm
+    Cancel(MessageRef, Address),
+    /// replace_sm
+    Replace {
+        /// The message.
+        message: MessageRef,
+        /// Its new text.
+        text: String,
+        /// How to put it on the air.
+        coding: Coding,
+        /// Whether a receipt is asked for.
+        receipt: bool,
+        /// How long the SMSC may try, in seconds; 0 leaves it as it was.
+        validity_s: u32,
+    },
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, message) = match self {
+            Self::Query(message) => ("Query", message),
+            Self::Cancel(message, _) => ("Cancel", message),
+            Self::Replace { message, .. } => ("Replace", message),
+        };
+        f.debug_tuple(name).field(message).finish()
+    }
+}
+
+/// An operation on its way down.
+#[derive(Debug)]
+pub struct OperationRequest {
+    /// The caller's tag.
+    pub tag: u32,
+    /// What is asked.
+    pub operation: Operation,
+    /// What has not been dispatched by then is not sent.
+    pub deadline: Instant,
+}
+
+/// How a message request, or an operation on a message, ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageOutcome {
+    /// The end itself.
+    pub result: MessageResult,
+    /// The SMSC that was chosen.
+    pub smsc: Option<Arc<str>>,
+    /// The number of parts that the message was split into; 0 if it did not come to that.
+    pub parts: u8,
+}
+
+/// The four ends of a message request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageResult {
+    /// The SMSC has it.
+    Accepted(Acceptance),
+    /// The SMSC refused it.
+    Rejected {
+        /// What the SMSC said.
+        status: CommandStatus,
+        /// Whether a later try may succeed, by the SMSC's table.
+        temporary: bool,
+    },
+    /// No byte left.
+    NotSent {
+        /// Why.
+        reason: Reason,
+        /// For a person: what was wrong, where, what to do. Holds no message text.
+        detail: String,
+    },
+    /// Bytes left, no answer came.
+    Unknown {
+        /// Timeout, lost link, or an answer that makes no sense.
+        reason: Reason,
+        /// For a person.
+        detail: String,
+    },
+}
+
+/// What the SMSC gave back with its yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acceptance {
+    /// The id of a message in one part.
+    Id(Bytes),
+    /// The ids of a message in several parts, in their order.
+    Ids(Vec<Bytes>),
+    /// The answer to query_sm.
+    State {
+        /// SMPP 3.4 5.2.28.
+        message_state: u8,
+        /// As the SMSC gave it, or empty.
+        final_date: Bytes,
+        /// The network's error code, or 0.
+        error_code: u8,
+    },
+    /// cancel_sm and replace_sm are answered without a body.
+    Done,
+}
+
+impl MessageOutcome {
+    /// An outcome of a request that never reached an SMSC's queue.
+    pub fn not_sent(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            result: MessageResult::NotSent {
+                reason,
+                detail: detail.into(),
+            },
+            smsc: None,
+            parts: 0,
+        }
+    }
+
+    /// Whether the same request may be made again without the risk of a second message.
+    ///
+    /// A temporary rejection is safe because the SMSC told that it did not take the message. With
+    /// several parts it is not, because some of them may have been taken.
+    pub fn retry_is_safe(&self) -> bool {
+        match &self.result {
+            MessageResult::NotSent { .. } => true,
+            MessageResult::Rejected { temporary, .. } => *temporary && self.parts <= 1,
+            MessageResult::Accepted(_) | MessageResult::Unknown { .. } => false,
+        }
+    }
+}
+
+impl outbox::Outcome for MessageOutcome {
+    fn abandoned() -> Self {
+        Self {
+            result: MessageResult::Unknown {
+                reason: Reason::Internal,
+                detail: "Sampan lost track of the request; ask the SMSC before a retry".into(),
+            },
+            smsc: None,
+            parts: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NUMBER: &[u8] = b"84981234567";
+
+    fn address() -> Address {
+        Address {
+            number: Bytes::from_static(NUMBER),
+            ton: None,
+            npi: None,
+        }
+    }
+
+    #[test]
+    fn a_message_shows_neither_its_text_nor_its_tlvs_nor_its_number() {
+        let message = Message {
+            source: None,
+            destination: address(),
+            body: Body::Text {
+                text: "PIN 9999".into(),
+                coding: Coding::Gsm7,
+            },
+            route: "otp".into(),
+            receipt: false,
+            validity_s: 0,
+            service_type: Bytes::new(),
+            priority: 0,
+            protocol_id: 0,
+            tlvs: vec![(0x0424, Bytes::from_static(b"PIN 9999"))],
+        };
+        let shown = format!("{message:?}");
+        assert!(shown.contains("otp"), "{shown}");
+        for secret in ["9999", "57, 57", "84981234567"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_operation_shows_the_message_id_and_no_text() {
+        let replace = Operation::Replace {
+            message: MessageRef {
+                smsc: "viettel".into(),
+                message_id: Bytes::from_static(b"4F2A"),
+                source: address(),
+            },
+            text: "PIN 9999".into(),
+            coding: Coding::Gsm7,
+            receipt: false,
+            validity_s: 0,
+        };
+        let shown = format!("{replace:?}");
+        assert!(shown.contains("4F2A"), "{shown}");
+        assert!(!shown.contains("9999"), "{shown}");
+    }
+}

@@ -1,0 +1,167 @@
+//! The messages to a bank: a request from a payment, a reversal from the request that was sent.
+//!
+//! Pure: the time and the STAN are passed in. Which elements a message carries is decided here, how
+//! they travel is the dialect's business.
+
+use bytes::Bytes;
+
+use super::Payment;
+use crate::{
+    iso8583::{
+        Message, Mti, OriginalData, Stan, amount,
+        original::OriginalDataError,
+        session::Now,
+        time::{local_date, local_time, transmission},
+    },
+    link::settings::{BankSettings, ReversalSettings, ReversalStan},
+    outcome::Reason,
+};
+
+/// Why a request could not be built; each is the caller's fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BuildError {
+    /// A raw element that is not the caller's to set.
+    #[error("elements[{index}].number: DE{number} is filled in by Sampan; leave it out")]
+    Reserved {
+        /// Its place in the request.
+        index: usize,
+        /// The element.
+        number: u8,
+    },
+    /// No element of that number can be sent.
+    #[error("elements[{index}].number: {number} is not between 2 and 128")]
+    NoElement {
+        /// Its place in the request.
+        index: usize,
+        /// What was given.
+        number: u8,
+    },
+}
+
+/// The elements that a request's own fields and the bank's settings fill in, and the MACs.
+const RESERVED: [u8; 16] = [1, 2, 3, 4, 7, 11, 12, 13, 37, 41, 42, 49, 64, 65, 90, 128];
+
+/// The elements that a 0420 takes over from the request, besides those that it makes anew.
+const KEPT_BY_REVERSAL: [u8; 17] = [
+    2, 3, 4, 12, 13, 15, 22, 25, 32, 33, 37, 41, 42, 49, 102, 103, 18,
+];
+
+/// The 0200 of a payment.
+pub(super) fn request(
+    payment: &Payment,
+    settings: &BankSettings,
+    stan: Stan,
+    now: Now,
+) -> Result<Message, BuildError> {
+    let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+    let local = now.utc.to_offset(settings.local_offset);
+    message
+        .set(2, payment.pan.digits())
+        .set(3, payment.transaction.processing_code());
+    if let Some(money) = payment.transaction.amount() {
+        message
+            .set(4, amount::zero_filled::<12>(money.amount_minor()))
+            .set(49, money.currency().digits());
+    }
+    message
+        .set(7, transmission(now.utc))
+        .set(11, stan.digits())
+        .set(12, local_time(local))
+        .set(13, local_date(local))
+        .set(37, retrieval_reference(payment, local, stan));
+    let or_own = |given: &Bytes, own: &str| {
+        if given.is_empty() {
+            Bytes::copy_from_slice(own.as_bytes())
+        } else {
+            given.clone()
+        }
+    };
+    let filled = [
+        (14, payment.expiry.clone()),
+        (18, or_own(&Bytes::new(), &settings.merchant_category)),
+        (22, or_own(&Bytes::new(), &settings.pos_entry_mode)),
+        (25, or_own(&Bytes::new(), &settings.pos_condition)),
+        (32, or_own(&Bytes::new(), &settings.acquirer_id)),
+        (33, or_own(&Bytes::new(), &settings.forwarder_id)),
+        (41, or_own(&payment.terminal_id, &settings.terminal_id)),
+        (42, or_own(&payment.merchant_id, &settings.merchant_id)),
+        (102, payment.from_account_id.clone()),
+        (103, payment.to_account_id.clone()),
+    ];
+    for (number, value) in filled {
+        if !value.is_empty() {
+            message.set(number, value);
+        }
+    }
+    for (index, (number, value)) in payment.elements.iter().enumerate() {
+        let number = *number;
+        if !(2..=128).contains(&number) {
+            return Err(BuildError::NoElement { index, number });
+        }
+        if RESERVED.contains(&number) {
+            return Err(BuildError::Reserved { index, number });
+        }
+        message.set(number, value);
+    }
+    Ok(message)
+}
+
+/// DE37 as given, or last digit of the year, day of the year, hour and STAN, which is the common use.
+fn retrieval_reference(payment: &Payment, local: time::OffsetDateTime, stan: Stan) -> Bytes {
+    if !payment.retrieval_reference.is_empty() {
+        return payment.retrieval_reference.clone();
+    }
+    let year = local.year().rem_euclid(10);
+    format!("{year}{:03}{:02}{stan}", local.ordinal(), local.hour()).into()
+}
+
+/// The 0420 that takes a request back.
+///
+/// # Errors
+/// If the request lacks what DE90 is made of, which would be a fault of Sampan.
+pub(super) fn reversal(
+    request: &Message,
+    authorization_id: &Bytes,
+    settings: &ReversalSettings,
+    reason: Reason,
+    stan: Stan,
+    now: Now,
+) -> Result<Message, OriginalDataError> {
+    let mut message = Message::new(Mti::REVERSAL_ADVICE);
+    for number in KEPT_BY_REVERSAL {
+        if let Some(value) = request.get(number) {
+            message.set(number, value);
+        }
+    }
+    if !authorization_id.is_empty() {
+        message.set(38, authorization_id);
+    }
+    let stan = match settings.stan {
+        ReversalStan::New => stan,
+        ReversalStan::Original => request.stan().unwrap_or(stan),
+    };
+    message
+        .set(7, transmission(now.utc))
+        .set(11, stan.digits())
+        .set(39, reason_code(settings, reason))
+        .set(90, OriginalData::of(request)?.digits());
+    Ok(message)
+}
+
+fn reason_code(settings: &ReversalSettings, reason: Reason) -> &str {
+    match reason {
+        Reason::Cancelled => &settings.cancel_code,
+        Reason::BadAnswer | Reason::Internal => &settings.error_code,
+        Reason::Timeout
+        | Reason::LinkLost
+        | Reason::Stopping
+        | Reason::Deadline
+        | Reason::Invalid
+        | Reason::NoRoute
+        | Reason::NoLink
+        | Reason::QueueFull
+        | Reason::Limit
+        | Reason::Journal
+        | Reason::IdReused => &settings.timeout_code,
+    }
+}

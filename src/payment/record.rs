@@ -1,0 +1,236 @@
+//! What is kept of one payment, from the request to the end of its retention.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{
+    PaymentAnswer, PaymentKey, PaymentOutcome, ReversalStatus,
+    state::{State, decide},
+};
+use crate::{
+    iso8583::{MatchKey, Message, Stan, mask::Disclosure, mask::disclosure},
+    link::settings::ReversalSettings,
+    outbox::Reply,
+    outcome::Reason,
+    payment::state::{Decision, Event},
+};
+
+/// One payment.
+pub(super) struct Record {
+    pub(super) key: PaymentKey,
+    /// Tells the same id with another body apart, without keeping the body.
+    pub(super) fingerprint: u64,
+    /// DE4, if money moves.
+    pub(super) amount: Option<[u8; 12]>,
+    pub(super) state: State,
+    /// While it is settled: when it may be forgotten.
+    pub(super) retained_until: Option<Instant>,
+    /// When it must have been dispatched.
+    pub(super) deadline: Instant,
+    pub(super) stan: Stan,
+    /// No other exchange may use the STAN yet.
+    pub(super) stan_is_held: bool,
+    /// An entry of it waits to become durable, so its slot may not mean another payment yet.
+    pub(super) awaits_journal: bool,
+    /// The encoded request. Card data: never shown.
+    pub(super) request: Bytes,
+    pub(super) retrieval_reference: Bytes,
+    /// Why it is in this state, if an answer does not say.
+    pub(super) reason: Option<Reason>,
+    /// What the bank answered.
+    pub(super) response: Response,
+    pub(super) late_response_code: Bytes,
+    pub(super) reversal: Option<Box<Reversal>>,
+    /// Who is to be told the outcome.
+    pub(super) waiting: Vec<Reply<PaymentAnswer>>,
+}
+
+/// The elements of the bank's answer that a caller is told.
+#[derive(Default)]
+pub(super) struct Response {
+    pub(super) code: Bytes,
+    pub(super) authorization_id: Bytes,
+    pub(super) elements: Vec<(u8, Bytes)>,
+}
+
+impl Response {
+    /// What may be told of an answer: card data is left out.
+    pub(super) fn of(message: &Message) -> Self {
+        let value = |number| message.get(number).map(Bytes::copy_from_slice);
+        // The others are told by fields of their own, or stand in the request.
+        const TOLD_ELSEWHERE: [u8; 8] = [2, 3, 7, 11, 37, 38, 39, 65];
+        const BALANCES_AND_TEXTS: [u8; 3] = [44, 48, 54];
+        let elements = message
+            .iter()
+            .filter(|(number, _)| !TOLD_ELSEWHERE.contains(number))
+            .filter(|(number, _)| {
+                disclosure(*number) == Disclosure::Clear || BALANCES_AND_TEXTS.contains(number)
+            })
+            .map(|(number, value)| (number, Bytes::copy_from_slice(value)))
+            .collect();
+        Self {
+            code: value(39).unwrap_or_default(),
+            authorization_id: value(38).unwrap_or_default(),
+            elements,
+        }
+    }
+}
+
+/// The taking back of one payment.
+pub(super) struct Reversal {
+    pub(super) reason: Reason,
+    pub(super) stan: Stan,
+    /// The STAN is the reversal's own, to be released at its end. That of the payment is not: it
+    /// may be another payment's by now.
+    pub(super) stan_is_held: bool,
+    pub(super) key: MatchKey,
+    /// The encoded 0420. Card data: never shown.
+    pub(super) first: Bytes,
+    /// The same with another MTI, and nothing else.
+    pub(super) repeat: Bytes,
+    pub(super) stage: Stage,
+    /// Messages whose bytes may have left.
+    pub(super) attempts: u32,
+    pub(super) pause: Duration,
+    /// How much of the budget is used up. Time without a link does not count.
+    pub(super) spent: Duration,
+    pub(super) began: Instant,
+    pub(super) response_code: Bytes,
+}
+
+/// What a reversal waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its record is not durable yet, so nobody was told and nothing was sent.
+    Journalling,
+    /// The pause before the next message.
+    Resting,
+    /// The answer to a message handed to a link then.
+    Sent(Instant),
+}
+
+impl Record {
+    /// Lets an event happen; true if the state changed.
+    pub(super) fn apply(&mut self, event: Event) -> Decision {
+        let decision = decide(self.state, event, self.amount.is_some());
+        if let Decision::Enter(state, reason) = decision {
+            self.state = state;
+            self.reason = reason.or(self.reason);
+        }
+        decision
+    }
+
+    /// Whether its callers may be told of it: what it ended in, or that it is being reversed and
+    /// the record of that is durable.
+    pub(super) fn tells_outcome(&self) -> bool {
+        let reversal_is_recorded = || {
+            self.reversal
+                .as_ref()
+                .is_some_and(|reversal| reversal.stage != Stage::Journalling)
+        };
+        self.state.is_settled() || self.state == State::Reversing && reversal_is_recorded()
+    }
+
+    /// Whether an answer with the right STAN is the answer to this payment. A bank that answers
+    /// with another amount or reference has not understood the request, or we its answer.
+    pub(super) fn plausible(&self, message: &Message) -> Result<(), &'static str> {
+        let differs = |number, own: &[u8]| message.get(number).is_some_and(|theirs| theirs != own);
+        if !message.mti().is_response() {
+            return Err("its MTI is not that of a response");
+        }
+        if message.get(39).is_none() {
+            return Err("it has no DE39");
+        }
+        if differs(37, &self.retrieval_reference) {
+            return Err("its DE37 is not that of the request");
+        }
+        if self.amount.is_some_and(|own| differs(4, &own)) {
+            return Err("its DE4 is not that of the request");
+        }
+        Ok(())
+    }
+
+    /// What a caller is told of it now.
+    pub(super) fn answer(&self, bank: &std::sync::Arc<str>) -> PaymentAnswer {
+        let sent = self.state != State::NotSent;
+        PaymentAnswer {
+            outcome: self.outcome(),
+            bank: Some(std::sync::Arc::clone(bank)),
+            stan: sent.then_some(self.stan),
+            retrieval_reference: match sent {
+                true => self.retrieval_reference.clone(),
+                false => Bytes::new(),
+            },
+            response_code: self.response.code.clone(),
+            authorization_id: self.response.authorization_id.clone(),
+            elements: self.response.elements.clone(),
+            reversal: self.reversal.as_ref().map(|reversal| ReversalStatus {
+                reason: reversal.reason,
+                attempts: reversal.attempts,
+                response_code: reversal.response_code.clone(),
+                stan: reversal.stan,
+            }),
+            late_response_code: self.late_response_code.clone(),
+        }
+    }
+
+    fn outcome(&self) -> PaymentOutcome {
+        let reason = self.reason.unwrap_or(Reason::Internal);
+        let detail = || explain(reason).to_owned();
+        match self.state {
+            State::Journalling | State::Dispatched | State::Cancelling => PaymentOutcome::Pending,
+            State::Approved => PaymentOutcome::Approved,
+            State::Declined => PaymentOutcome::Declined,
+            State::NotSent => PaymentOutcome::NotSent {
+                reason,
+                detail: detail(),
+            },
+            State::Unknown => PaymentOutcome::Unknown {
+                reason,
+                detail: detail(),
+            },
+            State::Reversing => PaymentOutcome::Reversing,
+            State::Reversed => PaymentOutcome::Reversed,
+            State::ReversalFailed => PaymentOutcome::ReversalFailed,
+        }
+    }
+}
+
+impl Reversal {
+    /// The message to send now: a 0420 as long as none can have left, then 0421.
+    pub(super) fn message(&self) -> &Bytes {
+        match self.attempts {
+            0 => &self.first,
+            _ => &self.repeat,
+        }
+    }
+
+    /// The pause before the next message, spread by chance so that a bank that comes back is not
+    /// met by all reversals at once; doubled for the time after.
+    pub(super) fn next_pause(&mut self, settings: &ReversalSettings) -> Duration {
+        let step = self.pause.clamp(settings.repeat_min, settings.repeat_max);
+        self.pause = step.saturating_mul(2).min(settings.repeat_max);
+        step.mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+}
+
+/// Why a payment was not sent, or is not known, for a person who can act.
+fn explain(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NoLink => "no link to the bank is signed on; `sampan links` says why",
+        Reason::QueueFull => {
+            "the queue to the bank is full; send less, or raise queue_max or window"
+        }
+        Reason::Deadline => "the deadline passed before a link was free",
+        Reason::Stopping => "Sampan is stopping, or the link is drained",
+        Reason::Journal => "the record could not be made durable; see /ready",
+        Reason::Cancelled => "cancelled before it was sent",
+        Reason::Timeout => "the bank did not answer in time",
+        Reason::LinkLost => "the link was lost before the bank answered",
+        Reason::BadAnswer => "the bank's answer could not be understood; see the log",
+        Reason::Invalid | Reason::NoRoute | Reason::Limit | Reason::IdReused | Reason::Internal => {
+            "a fault of Sampan; see the log"
+        }
+    }
+}

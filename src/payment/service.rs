@@ -1,0 +1,136 @@
+//! The way in to payments: finds the bank and hands the order to its desk.
+
+use std::{collections::HashMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+
+use super::{
+    PaymentAnswer, PaymentId, PaymentKey, PaymentOutbox, PaymentRequest, Registry, desk::Order,
+    task::BankDesk,
+};
+use crate::{
+    client::ClientName, metrics::PaymentMetrics, outbox::Outbox, outcome::Reason, route::Routes,
+};
+
+/// Payments on their way down.
+pub struct Payments {
+    routes: Arc<ArcSwap<Routes>>,
+    desks: HashMap<Arc<str>, Arc<BankDesk>>,
+    registry: Registry,
+    /// Of payments that found no bank.
+    metrics: PaymentMetrics,
+}
+
+impl Payments {
+    /// The way to these desks, which share the registry.
+    pub fn new(
+        routes: Arc<ArcSwap<Routes>>,
+        desks: impl IntoIterator<Item = Arc<BankDesk>>,
+        registry: Registry,
+        metrics: PaymentMetrics,
+    ) -> Self {
+        Self {
+            routes,
+            desks: desks
+                .into_iter()
+                .map(|desk| (Arc::clone(desk.bank()), desk))
+                .collect(),
+            registry,
+            metrics,
+        }
+    }
+
+    /// Makes the payments; each outcome appears in `outbox` under the request's tag. A payment
+    /// whose id is known is not made again: its stored outcome is told.
+    pub fn transact(
+        &self,
+        client: &ClientName,
+        requests: Vec<PaymentRequest>,
+        outbox: &Arc<PaymentOutbox>,
+    ) {
+        let routes = self.routes.load();
+        // Nearly always one bank, so a list is quicker than a map.
+        let mut by_bank: Vec<(&Arc<BankDesk>, Vec<Order>)> = Vec::new();
+        for request in requests {
+            let key = PaymentKey {
+                client: client.clone(),
+                id: request.payment.id.clone(),
+            };
+            let reply = outbox.reply(request.tag);
+            let desk = match self.desk_for(&routes, &key, &request) {
+                Ok(desk) => desk,
+                Err(detail) => {
+                    self.metrics.not_sent.increment(1);
+                    reply.send(PaymentAnswer::not_sent(Reason::NoRoute, detail));
+                    continue;
+                }
+            };
+            let order = Order {
+                key,
+                payment: request.payment,
+                deadline: request.deadline,
+                reply,
+            };
+            match by_bank.iter_mut().find(|(own, _)| Arc::ptr_eq(own, desk)) {
+                Some((_, orders)) => orders.push(order),
+                None => by_bank.push((desk, vec![order])),
+            }
+        }
+        for (desk, orders) in by_bank {
+            desk.transact(orders);
+        }
+    }
+
+    /// The desk of the bank that the request names, of its card, or of its id if that is known. The
+    /// error is for its caller.
+    fn desk_for(
+        &self,
+        routes: &Routes,
+        key: &PaymentKey,
+        request: &PaymentRequest,
+    ) -> Result<&Arc<BankDesk>, String> {
+        if let Some(desk) = self.desk_of(key) {
+            return Ok(desk);
+        }
+        let name = request.payment.bank.as_str();
+        if name.is_empty() {
+            routes
+                .bank_by_card(request.payment.pan.digits())
+                .and_then(|bank| self.desks.get(bank))
+                .ok_or_else(|| "pan: no payment_route has a prefix of this card".to_owned())
+        } else {
+            self.desks.get(name).ok_or_else(|| {
+                format!("bank: there is no bank {name:?}; `sampan links` lists those that are")
+            })
+        }
+    }
+
+    fn desk_of(&self, key: &PaymentKey) -> Option<&Arc<BankDesk>> {
+        let bank = self.registry.get(key)?;
+        self.desks.get(&**bank)
+    }
+
+    /// Takes a payment back and answers once it is decided what becomes of it; `None` if the client
+    /// has none of that id.
+    pub async fn reverse(&self, client: &ClientName, id: &PaymentId) -> Option<PaymentAnswer> {
+        let key = PaymentKey {
+            client: client.clone(),
+            id: id.clone(),
+        };
+        let desk = self.desk_of(&key)?;
+        let outbox = Outbox::new();
+        desk.reverse(key, outbox.reply(0));
+        let mut answers = Vec::new();
+        outbox.take_ready(&mut answers).await;
+        answers.pop().map(|(_, answer)| answer)
+    }
+
+    /// The stored state of a payment; `None` if the client has none of that id.
+    pub async fn lookup(&self, client: &ClientName, id: &PaymentId) -> Option<PaymentAnswer> {
+        let key = PaymentKey {
+            client: client.clone(),
+            id: id.clone(),
+        };
+        self.desk_of(&key)?.lookup(key).await
+    }
+}

@@ -1,0 +1,319 @@
+//! The one task per bank that gives its desk a mailbox and a clock.
+//!
+//! It moves what is ready in batches: orders and answers in, then entries to the journal, messages
+//! to the links, outcomes to the callers. It decides nothing.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{Notify, oneshot, watch},
+    time::sleep_until,
+};
+
+use super::{
+    PaymentAnswer, PaymentKey,
+    desk::{Desk, Leg, Order, RecordId},
+    registry::Registry,
+    stans::StanAllocator,
+};
+use crate::{
+    clock,
+    iso8583::{Message, session::Now},
+    journal::Journal,
+    link::{BankJob, Exchange, Late, NotTaken, settings::BankSettings},
+    metrics::PaymentMetrics,
+    outbox::{Outbox, Reply},
+    outcome::Reason,
+    pool::Pool,
+};
+
+/// How often the gauges are brought up to date while nothing else happens.
+const PUBLISH: Duration = Duration::from_secs(1);
+
+/// The way to one bank's desk.
+pub struct BankDesk {
+    settings: Arc<BankSettings>,
+    mailbox: Arc<Mailbox>,
+    open: watch::Receiver<usize>,
+}
+
+/// What the desk's task shares with those who want something of it. What waits here is limited by
+/// those who put it there: requests in flight per client, and windows per link.
+#[derive(Default)]
+struct Mailbox {
+    commands: Mutex<Vec<Command>>,
+    filled: Notify,
+}
+
+enum Command {
+    Transact(Vec<Order>),
+    Reverse(PaymentKey, Reply<PaymentAnswer>),
+    Lookup(PaymentKey, oneshot::Sender<Option<PaymentAnswer>>),
+    Recorded(Vec<RecordId>, bool),
+    Late(Vec<Message>),
+    Close,
+    GiveUp,
+    CountOpen(oneshot::Sender<usize>),
+}
+
+impl Mailbox {
+    fn post(&self, command: Command) {
+        self.commands
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(command);
+        self.filled.notify_one();
+    }
+
+    fn take(&self) -> Vec<Command> {
+        std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Late for BankDesk {
+    fn late(&self, messages: Vec<Message>) {
+        self.mailbox.post(Command::Late(messages));
+    }
+}
+
+/// A desk that has no task yet: its links need it, and its task needs the links.
+pub struct Unstarted {
+    desk: Desk,
+    mailbox: Arc<Mailbox>,
+    open: watch::Sender<usize>,
+}
+
+impl BankDesk {
+    /// A bank's desk, and what is needed to start its task.
+    pub fn new(
+        settings: Arc<BankSettings>,
+        stans: StanAllocator,
+        metrics: PaymentMetrics,
+        registry: Registry,
+    ) -> (Arc<Self>, Unstarted) {
+        let mailbox = Arc::new(Mailbox::default());
+        let (open, watched) = watch::channel(0);
+        let desk = Self {
+            settings: Arc::clone(&settings),
+            mailbox: Arc::clone(&mailbox),
+            open: watched,
+        };
+        let unstarted = Unstarted {
+            desk: Desk::new(settings, stans, metrics, registry),
+            mailbox,
+            open,
+        };
+        (Arc::new(desk), unstarted)
+    }
+
+    /// The bank.
+    pub fn bank(&self) -> &Arc<str> {
+        &self.settings.link.peer
+    }
+
+    pub(super) fn transact(&self, orders: Vec<Order>) {
+        self.mailbox.post(Command::Transact(orders));
+    }
+
+    /// Takes a payment back; the reply is answered once it is decided what becomes of it.
+    pub(super) fn reverse(&self, key: PaymentKey, reply: Reply<PaymentAnswer>) {
+        self.mailbox.post(Command::Reverse(key, reply));
+    }
+
+    pub(super) async fn lookup(&self, key: PaymentKey) -> Option<PaymentAnswer> {
+        let (told, answer) = oneshot::channel();
+        self.mailbox.post(Command::Lookup(key, told));
+        answer.await.ok().flatten()
+    }
+
+    /// Refuses new payments from now on.
+    pub fn close(&self) {
+        self.mailbox.post(Command::Close);
+    }
+
+    /// Waits for no answer any more: what may have moved money is reversed. No new payment may come,
+    /// so [`BankDesk::close`] first.
+    pub fn give_up(&self) {
+        self.mailbox.post(Command::GiveUp);
+    }
+
+    /// Waits until every payment is settled. Safe to cancel.
+    pub async fn settled(&self) {
+        let mut open = self.open.clone();
+        // An error means that the task has ended, and then there is nothing to wait for.
+        drop(open.wait_for(|open| *open == 0).await);
+    }
+
+    /// Payments that are not settled, counted after everything that reached the desk before.
+    pub async fn count_open(&self) -> usize {
+        let (told, answer) = oneshot::channel();
+        self.mailbox.post(Command::CountOpen(told));
+        // Without a task nobody settles anything any more, so the last count stands.
+        answer.await.unwrap_or_else(|_| *self.open.borrow())
+    }
+}
+
+impl Unstarted {
+    /// Drives the desk until the task is aborted.
+    pub async fn run(self, pool: Arc<Pool<BankJob>>, journal: Arc<dyn Journal>) {
+        let mut task = Task {
+            desk: self.desk,
+            mailbox: self.mailbox,
+            open: self.open,
+            pool,
+            journal,
+            exchanges: Outbox::new(),
+            closed: false,
+        };
+        task.run().await;
+    }
+}
+
+struct Task {
+    desk: Desk,
+    mailbox: Arc<Mailbox>,
+    open: watch::Sender<usize>,
+    pool: Arc<Pool<BankJob>>,
+    journal: Arc<dyn Journal>,
+    exchanges: Arc<Outbox<Exchange>>,
+    closed: bool,
+}
+
+impl Task {
+    async fn run(&mut self) {
+        let mut exchanged = Vec::new();
+        loop {
+            let now = clock::now();
+            // Taken first and obeyed last: a late answer is told after the timeout that it missed,
+            // and must find the payment timed out.
+            let commands = self.mailbox.take();
+            self.take_exchanges(now, &mut exchanged);
+            for command in commands {
+                self.obey(now, command);
+            }
+            self.desk.handle_timeout(now);
+            self.hand_over();
+            self.desk.publish(now.monotonic);
+            self.open.send_if_modified(|open| {
+                let before = std::mem::replace(open, self.desk.open());
+                before != *open
+            });
+            self.wait(now.monotonic, &mut exchanged).await;
+        }
+    }
+
+    fn take_exchanges(&mut self, now: Now, exchanged: &mut Vec<(u32, Exchange)>) {
+        self.exchanges.try_take_ready(exchanged);
+        for (tag, exchange) in exchanged.drain(..) {
+            let (record, leg) = untagged(tag);
+            self.desk.exchanged(now, record, leg, exchange);
+        }
+    }
+
+    async fn wait(&self, now: Instant, exchanged: &mut Vec<(u32, Exchange)>) {
+        let at = self.desk.next_timeout().unwrap_or(now + PUBLISH);
+        let at = at.min(now + PUBLISH);
+        tokio::select! {
+            () = self.mailbox.filled.notified() => {}
+            () = self.exchanges.take_ready(exchanged) => {}
+            () = sleep_until(at.into()) => {}
+        }
+    }
+
+    fn obey(&mut self, now: Now, command: Command) {
+        match command {
+            Command::Transact(orders) if self.closed => {
+                for order in orders {
+                    let detail = "Sampan is stopping; try another instance";
+                    order
+                        .reply
+                        .send(PaymentAnswer::not_sent(Reason::Stopping, detail));
+                }
+            }
+            Command::Transact(orders) => {
+                for order in orders {
+                    self.desk.transact(now, order);
+                }
+            }
+            Command::Reverse(key, reply) => self.desk.cancel(now, &key, reply),
+            Command::Lookup(key, told) => {
+                // The caller may have gone away meanwhile; then nobody wants the answer.
+                drop(told.send(self.desk.lookup(&key)));
+            }
+            Command::Recorded(records, durable) => self.desk.durable(now, &records, durable),
+            Command::Late(messages) => {
+                for message in &messages {
+                    self.desk.late(message);
+                }
+            }
+            Command::CountOpen(told) => drop(told.send(self.desk.open())),
+            Command::Close => self.closed = true,
+            Command::GiveUp => {
+                self.desk.give_up(now);
+                // First what the links do not have yet, so that they give up all of it.
+                self.hand_over();
+                self.pool.give_up();
+            }
+        }
+    }
+
+    /// Gives everyone what the turn has brought forth.
+    fn hand_over(&mut self) {
+        let out = &mut self.desk.out;
+        out.answers.flush();
+        if !out.entries.is_empty() {
+            let entries = std::mem::take(&mut out.entries);
+            let recorded = std::mem::take(&mut out.recorded);
+            let mailbox = Arc::clone(&self.mailbox);
+            let done = move |result: Result<(), _>| {
+                mailbox.post(Command::Recorded(recorded, result.is_ok()));
+            };
+            self.journal.append(entries, Box::new(done));
+        }
+        self.dispatch();
+    }
+
+    fn dispatch(&mut self) {
+        let exchanges = &self.exchanges;
+        let mut jobs: VecDeque<BankJob> = self
+            .desk
+            .out
+            .dispatches
+            .drain(..)
+            .map(|dispatch| {
+                let reply = exchanges.reply(tag(dispatch.record, dispatch.leg));
+                dispatch.into_job(reply)
+            })
+            .collect();
+        if jobs.is_empty() {
+            return;
+        }
+        if let Err(not_taken) = self.pool.submit(&mut jobs) {
+            let reason = match not_taken {
+                NotTaken::Closed => Reason::NoLink,
+                NotTaken::Full => Reason::QueueFull,
+            };
+            for job in jobs {
+                job.reply.send(Exchange::NotSent(reason));
+            }
+        }
+    }
+}
+
+/// The tag of an exchange: the record, and in the lowest bit which of its messages. Records are far
+/// fewer than 2^31, because each has memory of its own.
+fn tag(record: RecordId, leg: Leg) -> u32 {
+    record << 1 | u32::from(leg == Leg::Reversal)
+}
+
+fn untagged(tag: u32) -> (RecordId, Leg) {
+    let leg = match tag & 1 {
+        0 => Leg::Request,
+        _ => Leg::Reversal,
+    };
+    (tag >> 1, leg)
+}

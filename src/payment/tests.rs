@@ -1,0 +1,656 @@
+//! The desk with a virtual clock, a journal that the test answers, and a bank made of the test's
+//! own messages.
+
+mod interleavings;
+mod races;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use time::{OffsetDateTime, UtcOffset};
+
+use super::{
+    AccountType, Money, Pan, Payment, PaymentAnswer, PaymentId, PaymentKey, PaymentOutbox,
+    PaymentOutcome, StanAllocator, Transaction,
+    desk::{Desk, Dispatch, Leg, Order, RecordId},
+};
+use crate::{
+    client::ClientName,
+    iso8583::{
+        Dialect, Message, Mti,
+        currency::Currency,
+        session::{Now, SessionSettings},
+    },
+    journal::Record,
+    link::{
+        Exchange,
+        settings::{BankSettings, LinkSettings, ReversalSettings, ReversalStan},
+    },
+    metrics::Metrics,
+    outbox::Outbox,
+    outcome::Reason,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+const REPEAT_MIN: Duration = Duration::from_secs(2);
+const BUDGET: Duration = Duration::from_secs(3600);
+const RETENTION: Duration = Duration::from_secs(86_400);
+
+fn settings() -> BankSettings {
+    let dialect = Arc::new(Dialect::iso8583_1987_ascii().clone());
+    BankSettings {
+        link: LinkSettings {
+            peer: "vietcom".into(),
+            address: "127.0.0.1:1".into(),
+            links: 1,
+            window: 64,
+            queue_max: 64,
+            response_timeout: TIMEOUT,
+            connect_timeout: TIMEOUT,
+            reconnect_min: TIMEOUT,
+            reconnect_max: TIMEOUT,
+            refused_pause: TIMEOUT,
+            drain_timeout: TIMEOUT,
+        },
+        session: SessionSettings::new(Arc::clone(&dialect)),
+        dialect,
+        approved_codes: vec!["00".into()],
+        currency: Currency::from_alpha("VND").unwrap(),
+        terminal_id: "T0000001".into(),
+        merchant_id: "VNMART000000001".into(),
+        acquirer_id: "970499".into(),
+        forwarder_id: String::new(),
+        merchant_category: "5999".into(),
+        pos_entry_mode: "012".into(),
+        pos_condition: "00".into(),
+        local_offset: UtcOffset::from_hms(7, 0, 0).unwrap(),
+        reversal: ReversalSettings {
+            timeout_code: "68".into(),
+            cancel_code: "17".into(),
+            error_code: "06".into(),
+            stan: ReversalStan::New,
+            repeat_min: REPEAT_MIN,
+            repeat_max: Duration::from_secs(60),
+            budget: BUDGET,
+            final_codes: vec!["00".into()],
+            retry_codes: vec!["96".into()],
+        },
+        records_max: 100,
+        retention: RETENTION,
+    }
+}
+
+/// A desk between a caller, a journal and a bank that are all the test.
+struct Scene {
+    desk: Desk,
+    dialect: Arc<Dialect>,
+    start: Now,
+    elapsed: Duration,
+    outbox: Arc<PaymentOutbox>,
+    journal_works: bool,
+    /// What the journal was given, by kind.
+    recorded: Vec<&'static str>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut BankSettings)) -> Self {
+        let mut settings = settings();
+        change(&mut settings);
+        let dialect = Arc::clone(&settings.dialect);
+        let metrics = Metrics::new().unwrap().payments("vietcom");
+        let stans = StanAllocator::beginning_with(123);
+        Self {
+            desk: Desk::new(Arc::new(settings), stans, metrics, Arc::default()),
+            dialect,
+            start: Now {
+                monotonic: Instant::now(),
+                // 2012-09-21 07:32:44 UTC.
+                utc: OffsetDateTime::from_unix_timestamp(1_348_212_764).unwrap(),
+            },
+            elapsed: Duration::ZERO,
+            outbox: Outbox::new(),
+            journal_works: true,
+            recorded: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            monotonic: self.start.monotonic + self.elapsed,
+            utc: self.start.utc + self.elapsed,
+        }
+    }
+
+    fn key(id: &str) -> PaymentKey {
+        PaymentKey {
+            client: ClientName::parse("shop").unwrap(),
+            id: PaymentId::parse(id).unwrap(),
+        }
+    }
+
+    fn payment(id: &str, transaction: Transaction) -> Payment {
+        Payment {
+            id: PaymentId::parse(id).unwrap(),
+            transaction,
+            bank: "vietcom".into(),
+            pan: Pan::parse("9704361234567890").unwrap(),
+            from_account_id: Bytes::new(),
+            to_account_id: Bytes::new(),
+            terminal_id: Bytes::new(),
+            merchant_id: Bytes::new(),
+            expiry: Bytes::new(),
+            retrieval_reference: Bytes::new(),
+            elements: Vec::new(),
+        }
+    }
+
+    fn purchase(amount_minor: u64) -> Transaction {
+        Transaction::Purchase {
+            amount: Money::new(amount_minor, Currency::from_alpha("VND").unwrap()).unwrap(),
+            from: AccountType::Default,
+        }
+    }
+
+    fn transact(&mut self, id: &str, transaction: Transaction) {
+        let order = Order {
+            key: Self::key(id),
+            payment: Self::payment(id, transaction),
+            deadline: self.start.monotonic + self.elapsed + Duration::from_secs(5),
+            reply: self.outbox.reply(0),
+        };
+        self.desk.transact(self.now(), order);
+    }
+
+    /// Lets the journal do its work, and gives what is to be sent then.
+    fn dispatched(&mut self) -> Vec<Dispatch> {
+        while !self.desk.out.entries.is_empty() {
+            let entries = std::mem::take(&mut self.desk.out.entries);
+            assert!(
+                self.desk.out.dispatches.is_empty() || self.desk.out.recorded.is_empty(),
+                "something was sent in the turn in which it was recorded"
+            );
+            self.recorded
+                .extend(entries.iter().map(|e| kind(&e.record)));
+            let waiting = std::mem::take(&mut self.desk.out.recorded);
+            self.desk.durable(self.now(), &waiting, self.journal_works);
+        }
+        std::mem::take(&mut self.desk.out.dispatches)
+    }
+
+    /// The one message that is to be sent now.
+    fn sent(&mut self) -> ((RecordId, Leg), Message) {
+        let mut dispatched = self.dispatched();
+        assert_eq!(dispatched.len(), 1, "exactly one message is to be sent");
+        let dispatch = dispatched.remove(0);
+        let message = self.dialect.decode(dispatch.message).unwrap();
+        ((dispatch.record, dispatch.leg), message)
+    }
+
+    fn exchanged(&mut self, of: (RecordId, Leg), exchange: Exchange) {
+        self.desk.exchanged(self.now(), of.0, of.1, exchange);
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.elapsed += time;
+        self.desk.handle_timeout(self.now());
+    }
+
+    fn told(&mut self) -> Vec<PaymentAnswer> {
+        self.desk.out.answers.flush();
+        let mut answers = Vec::new();
+        self.outbox.try_take_ready(&mut answers);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    fn outcomes(&mut self) -> Vec<PaymentOutcome> {
+        self.told().into_iter().map(|told| told.outcome).collect()
+    }
+
+    fn stored(&self, id: &str) -> PaymentAnswer {
+        self.desk.lookup(&Self::key(id)).unwrap()
+    }
+
+    fn cancel(&mut self, id: &str) {
+        let reply = self.outbox.reply(1);
+        self.desk.cancel(self.now(), &Self::key(id), reply);
+    }
+}
+
+fn kind(record: &Record) -> &'static str {
+    match record {
+        Record::Sending(_) => "sending",
+        Record::Answered(_) => "answered",
+        Record::NotSent => "not sent",
+        Record::Reversing { .. } => "reversing",
+        Record::ReversalEnded(_) => "ended",
+    }
+}
+
+fn answer(request: &Message, code: &str) -> Exchange {
+    let mut answer = Message::new(request.mti().response().unwrap());
+    for number in [2, 3, 4, 7, 11, 37, 41, 49] {
+        if let Some(value) = request.get(number) {
+            answer.set(number, value);
+        }
+    }
+    answer.set(39, code);
+    if code == "00" && request.mti() == Mti::FINANCIAL_REQUEST {
+        answer.set(38, "AUTH01");
+    }
+    Exchange::Answered(answer)
+}
+
+#[test]
+fn nothing_is_sent_before_its_record_is_durable() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    assert!(scene.desk.out.dispatches.is_empty());
+    assert_eq!(scene.dispatched().len(), 1);
+    assert_eq!(scene.recorded, ["sending"]);
+}
+
+#[test]
+fn a_payment_whose_record_cannot_be_made_durable_is_not_sent() {
+    let mut scene = Scene::new();
+    scene.journal_works = false;
+    scene.transact("p1", Scene::purchase(10_000));
+    assert!(scene.dispatched().is_empty());
+    assert!(matches!(
+        scene.outcomes()[..],
+        [PaymentOutcome::NotSent {
+            reason: Reason::Journal,
+            ..
+        }]
+    ));
+}
+
+#[test]
+fn a_request_holds_what_the_payment_and_the_bank_s_settings_say() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (_, request) = scene.sent();
+    let expected = [
+        (2, "9704361234567890"),
+        (3, "000000"),
+        (4, "000000010000"),
+        (7, "0921073244"),
+        (11, "000124"),
+        (12, "143244"),
+        (13, "0921"),
+        (18, "5999"),
+        (22, "012"),
+        (25, "00"),
+        (32, "970499"),
+        (37, "226514000124"),
+        (41, "T0000001"),
+        (42, "VNMART000000001"),
+        (49, "704"),
+    ];
+    assert_eq!(request.mti(), Mti::FINANCIAL_REQUEST);
+    let elements: Vec<_> = request
+        .iter()
+        .map(|(number, value)| (number, std::str::from_utf8(value).unwrap()))
+        .collect();
+    assert_eq!(elements, expected);
+}
+
+#[test]
+fn an_answer_with_an_approval_code_approves_and_any_other_declines() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, request) = scene.sent();
+    scene.exchanged(record, answer(&request, "00"));
+    let told = scene.told().remove(0);
+    assert_eq!(told.outcome, PaymentOutcome::Approved);
+    assert_eq!(told.authorization_id, "AUTH01");
+    assert_eq!(told.stan.unwrap().get(), 124);
+
+    scene.transact("p2", Scene::purchase(10_000));
+    let (record, request) = scene.sent();
+    scene.exchanged(record, answer(&request, "51"));
+    let told = scene.told().remove(0);
+    assert_eq!(told.outcome, PaymentOutcome::Declined);
+    assert_eq!(told.response_code, "51");
+}
+
+#[test]
+fn an_unanswered_payment_is_told_as_reversing_only_after_the_reversal_is_durable() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, _) = scene.sent();
+    scene.exchanged(record, Exchange::TimedOut);
+    assert_eq!(scene.outcomes(), []);
+    scene.dispatched();
+    assert_eq!(scene.outcomes(), [PaymentOutcome::Reversing]);
+    assert_eq!(scene.recorded, ["sending", "reversing"]);
+}
+
+#[test]
+fn a_reversal_names_the_original_and_carries_its_amount_and_reference() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, request) = scene.sent();
+    scene.wait(TIMEOUT);
+    scene.exchanged(record, Exchange::TimedOut);
+    let (_, reversal) = scene.sent();
+    assert_eq!(reversal.mti(), Mti::REVERSAL_ADVICE);
+    for same in [2, 3, 4, 12, 13, 22, 25, 32, 37, 41, 42, 49] {
+        assert_eq!(reversal.get(same), request.get(same), "DE{same}");
+    }
+    assert_eq!(reversal.text(7), Some("0921073314"));
+    assert_eq!(reversal.text(11), Some("000125"));
+    assert_eq!(reversal.text(39), Some("68"));
+    assert_eq!(
+        reversal.text(90),
+        Some("020000012409210732440000097049900000000000")
+    );
+}
+
+#[test]
+fn a_silent_bank_sees_0420_and_then_0421_that_differ_in_the_mti_alone() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, _) = scene.sent();
+    scene.exchanged(record, Exchange::TimedOut);
+    let (record, mut first) = scene.sent();
+    for _ in 0..3 {
+        scene.wait(TIMEOUT);
+        scene.exchanged(record, Exchange::TimedOut);
+        scene.wait(Duration::from_secs(60));
+        let (_, repeat) = scene.sent();
+        assert_eq!(repeat.mti(), Mti::REVERSAL_ADVICE_REPEAT);
+        first.set_mti(repeat.mti());
+        assert_eq!(
+            first.iter().collect::<Vec<_>>(),
+            repeat.iter().collect::<Vec<_>>()
+        );
+    }
+    scene.exchanged(record, answer(&first, "00"));
+    scene.dispatched();
+    let stored = scene.stored("p1");
+    assert_eq!(stored.outcome, PaymentOutcome::Reversed);
+    assert_eq!(stored.reversal.unwrap().attempts, 4);
+}
+
+#[test]
+fn waiting_for_a_link_spends_no_budget_and_makes_no_0421() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, _) = scene.sent();
+    scene.exchanged(record, Exchange::Lost);
+    for _ in 0..5_000 {
+        let (record, message) = scene.sent();
+        assert_eq!(message.mti(), Mti::REVERSAL_ADVICE);
+        scene.exchanged(record, Exchange::NotSent(Reason::NoLink));
+        scene.wait(REPEAT_MIN);
+    }
+    assert!(scene.elapsed > BUDGET);
+    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Reversing);
+}
+
+#[test]
+fn a_reversal_whose_budget_is_spent_waits_for_an_operator() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, _) = scene.sent();
+    scene.exchanged(record, Exchange::TimedOut);
+    while scene.stored("p1").outcome == PaymentOutcome::Reversing {
+        let (record, _) = scene.sent();
+        scene.wait(TIMEOUT);
+        scene.exchanged(record, Exchange::TimedOut);
+        scene.wait(Duration::from_secs(60));
+    }
+    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::ReversalFailed);
+    assert!(scene.elapsed >= BUDGET);
+    assert_eq!(scene.recorded.last(), Some(&"reversing"));
+    scene.dispatched();
+    assert_eq!(scene.recorded.last(), Some(&"ended"));
+}
+
+#[test]
+fn a_0430_with_a_retry_code_is_repeated_and_with_an_unknown_one_needs_an_operator() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, _) = scene.sent();
+    scene.exchanged(record, Exchange::TimedOut);
+    let (record, reversal) = scene.sent();
+    scene.exchanged(record, answer(&reversal, "96"));
+    scene.wait(REPEAT_MIN);
+    let (record, reversal) = scene.sent();
+    assert_eq!(reversal.mti(), Mti::REVERSAL_ADVICE_REPEAT);
+    scene.exchanged(record, answer(&reversal, "25"));
+    let stored = scene.stored("p1");
+    assert_eq!(stored.outcome, PaymentOutcome::ReversalFailed);
+    assert_eq!(stored.reversal.unwrap().response_code, "25");
+}
+
+#[test]
+fn a_late_answer_is_recorded_and_changes_nothing_that_was_told() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, request) = scene.sent();
+    scene.exchanged(record, Exchange::TimedOut);
+    let (record, reversal) = scene.sent();
+    let Exchange::Answered(late) = answer(&request, "00") else {
+        unreachable!()
+    };
+    scene.desk.late(&late);
+    let stored = scene.stored("p1");
+    assert_eq!(stored.outcome, PaymentOutcome::Reversing);
+    assert_eq!(stored.late_response_code, "00");
+    scene.exchanged(record, answer(&reversal, "00"));
+    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Reversed);
+}
+
+#[test]
+fn a_refused_link_means_not_sent_and_owes_no_reversal() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, _) = scene.sent();
+    scene.exchanged(record, Exchange::NotSent(Reason::NoLink));
+    let told = scene.told().remove(0);
+    assert!(told.outcome.retry_is_safe());
+    assert_eq!(told.stan, None);
+    assert!(scene.dispatched().is_empty());
+}
+
+#[test]
+fn a_payment_whose_deadline_passed_while_it_was_recorded_is_not_sent() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    scene.elapsed += Duration::from_secs(5);
+    assert!(scene.dispatched().is_empty());
+    assert!(matches!(
+        scene.outcomes()[..],
+        [PaymentOutcome::NotSent {
+            reason: Reason::Deadline,
+            ..
+        }]
+    ));
+}
+
+#[test]
+fn the_same_id_again_gets_the_stored_outcome_and_sends_nothing() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, request) = scene.sent();
+    scene.exchanged(record, answer(&request, "00"));
+    assert_eq!(
+        scene.outcomes(),
+        [PaymentOutcome::Approved, PaymentOutcome::Approved]
+    );
+    scene.transact("p1", Scene::purchase(10_000));
+    assert!(scene.dispatched().is_empty());
+    assert_eq!(scene.outcomes(), [PaymentOutcome::Approved]);
+}
+
+#[test]
+fn the_same_id_with_another_body_is_refused_and_changes_nothing() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    scene.transact("p1", Scene::purchase(10_001));
+    assert!(matches!(
+        scene.outcomes()[..],
+        [PaymentOutcome::NotSent {
+            reason: Reason::IdReused,
+            ..
+        }]
+    ));
+    assert_eq!(scene.dispatched().len(), 1);
+    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Pending);
+}
+
+#[test]
+fn a_cancelled_payment_is_reversed_with_the_cancel_code_once_the_bank_has_answered() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, request) = scene.sent();
+    scene.cancel("p1");
+    assert_eq!(scene.outcomes(), []);
+    scene.exchanged(record, answer(&request, "00"));
+    let (_, reversal) = scene.sent();
+    assert_eq!(reversal.text(39), Some("17"));
+    assert_eq!(reversal.text(38), Some("AUTH01"));
+    assert_eq!(
+        scene.outcomes(),
+        [PaymentOutcome::Reversing, PaymentOutcome::Reversing]
+    );
+}
+
+#[test]
+fn an_approved_payment_can_be_taken_back_once_and_is_kept_for_its_whole_retention() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, request) = scene.sent();
+    scene.exchanged(record, answer(&request, "00"));
+    scene.wait(RETENTION / 2);
+    scene.cancel("p1");
+    let (record, reversal) = scene.sent();
+    scene.cancel("p1");
+    assert!(scene.dispatched().is_empty());
+    scene.exchanged(record, answer(&reversal, "00"));
+    assert_eq!(scene.desk.open(), 0);
+    scene.wait(RETENTION / 2);
+    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Reversed);
+    scene.wait(RETENTION / 2);
+    assert_eq!(scene.desk.lookup(&Scene::key("p1")), None);
+}
+
+#[test]
+fn what_moves_no_money_is_unknown_when_unanswered_and_never_reversed() {
+    let mut scene = Scene::new();
+    let from = AccountType::Savings;
+    scene.transact("p1", Transaction::Balance { from });
+    let (record, request) = scene.sent();
+    assert_eq!(request.text(3), Some("301000"));
+    assert_eq!(request.get(4), None);
+    scene.exchanged(record, Exchange::TimedOut);
+    assert!(scene.dispatched().is_empty());
+    assert!(matches!(
+        scene.outcomes()[..],
+        [PaymentOutcome::Unknown {
+            reason: Reason::Timeout,
+            ..
+        }]
+    ));
+}
+
+#[test]
+fn an_answer_with_another_amount_is_not_believed_and_the_payment_is_reversed() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, mut request) = scene.sent();
+    request.set(4, "000000020000");
+    scene.exchanged(record, answer(&request, "00"));
+    let (_, reversal) = scene.sent();
+    assert_eq!(reversal.text(39), Some("06"));
+    assert_eq!(reversal.text(4), Some("000000010000"));
+}
+
+#[test]
+fn a_stop_gives_up_waiting_and_takes_back_what_may_have_moved_money() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (request_leg, request) = scene.sent();
+    let from = AccountType::Default;
+    scene.transact("p2", Transaction::Balance { from });
+    let (balance_leg, _) = scene.sent();
+    scene.desk.give_up(scene.now());
+    scene.exchanged(request_leg, Exchange::GivenUp);
+    scene.exchanged(balance_leg, Exchange::GivenUp);
+    let (reversal_leg, reversal) = scene.sent();
+    assert_eq!(reversal.mti(), Mti::REVERSAL_ADVICE);
+    let outcomes = scene.outcomes();
+    assert!(outcomes.contains(&PaymentOutcome::Reversing));
+    assert!(outcomes.iter().any(|outcome| matches!(
+        outcome,
+        PaymentOutcome::Unknown {
+            reason: Reason::Stopping,
+            ..
+        }
+    )));
+    // The request's answer comes after all, and is not taken for that of the reversal.
+    scene.exchanged(request_leg, answer(&request, "00"));
+    let stored = scene.stored("p1");
+    assert_eq!(stored.outcome, PaymentOutcome::Reversing);
+    assert_eq!(stored.late_response_code, "00");
+    scene.exchanged(reversal_leg, answer(&reversal, "00"));
+    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Reversed);
+    assert_eq!(scene.desk.open(), 0);
+}
+
+#[test]
+fn a_full_table_forgets_what_is_settled_and_refuses_when_all_is_open() {
+    let mut scene = Scene::with(|settings| settings.records_max = 2);
+    for id in ["p1", "p2"] {
+        scene.transact(id, Scene::purchase(10_000));
+    }
+    let first = scene.dispatched().remove(0);
+    let first = (first.record, first.leg);
+    scene.transact("p3", Scene::purchase(10_000));
+    assert!(matches!(
+        scene.outcomes()[..],
+        [PaymentOutcome::NotSent {
+            reason: Reason::QueueFull,
+            ..
+        }]
+    ));
+    scene.exchanged(first, Exchange::NotSent(Reason::NoLink));
+    scene.transact("p3", Scene::purchase(10_000));
+    assert_eq!(scene.dispatched().len(), 1);
+    assert_eq!(scene.desk.lookup(&Scene::key("p1")), None);
+}
+
+#[test]
+fn an_element_that_sampan_fills_in_cannot_be_set_by_the_caller() {
+    let mut scene = Scene::new();
+    let mut payment = Scene::payment("p1", Scene::purchase(10_000));
+    payment.elements = vec![
+        (48, Bytes::from_static(b"x")),
+        (4, Bytes::from_static(b"1")),
+    ];
+    let order = Order {
+        key: Scene::key("p1"),
+        payment,
+        deadline: scene.now().monotonic + TIMEOUT,
+        reply: scene.outbox.reply(0),
+    };
+    scene.desk.transact(scene.now(), order);
+    let [PaymentOutcome::NotSent { reason, detail }] = &scene.outcomes()[..] else {
+        panic!("not refused")
+    };
+    assert_eq!(*reason, Reason::Invalid);
+    assert_eq!(
+        detail,
+        "elements[1].number: DE4 is filled in by Sampan; leave it out"
+    );
+    assert_eq!(scene.desk.lookup(&Scene::key("p1")), None);
+}

@@ -1,0 +1,175 @@
+//! The links to one peer: which of them takes a request, and the plain refusal if none can.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crate::link::{NotTaken, Shared, Stop};
+
+/// The links to one peer.
+pub struct Pool<J> {
+    /// The peer's name.
+    pub peer: Arc<str>,
+    links: Vec<Arc<Shared<J>>>,
+}
+
+impl<J> Pool<J> {
+    /// A pool of these links, which are at least one.
+    pub fn new(peer: Arc<str>, links: Vec<Arc<Shared<J>>>) -> Self {
+        Self { peer, links }
+    }
+
+    /// Its links.
+    pub fn links(&self) -> &[Arc<Shared<J>>] {
+        &self.links
+    }
+
+    /// Whether at least one link takes traffic.
+    pub fn is_up(&self) -> bool {
+        self.links.iter().any(|link| link.is_up())
+    }
+
+    /// Waits for no answer to a request any more, on any link.
+    pub fn give_up(&self) {
+        self.links.iter().for_each(|link| link.give_up());
+    }
+
+    /// Stops all links.
+    pub fn stop(&self, stop: Stop) {
+        for link in &self.links {
+            link.stop(stop);
+        }
+    }
+
+    /// Spreads the jobs over the healthy links so that their loads come level. What could not be
+    /// taken stays in `jobs`, and the error says why.
+    pub fn submit(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
+        let links = self.least_loaded_first();
+        let load: usize = links.iter().map(|(load, _)| load).sum();
+        let level = (load + jobs.len()).div_ceil(links.len().max(1));
+        let mut not_taken = NotTaken::Closed;
+        // One lock per link and batch: each gets its share in one piece.
+        for (load, link) in &links {
+            if let Err(error) = link.enqueue(jobs, level.saturating_sub(*load).min(jobs.len())) {
+                not_taken = error;
+            }
+        }
+        // A link that refused its share leaves it to the others.
+        for (_, link) in &links {
+            if jobs.is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = link.enqueue(jobs, jobs.len()) {
+                not_taken = error;
+            }
+        }
+        if jobs.is_empty() {
+            Ok(())
+        } else {
+            Err(not_taken)
+        }
+    }
+
+    /// Gives all jobs to one link, or none of them to any: for the parts of one message.
+    pub fn submit_together(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
+        let mut not_taken = NotTaken::Closed;
+        for (_, link) in self.least_loaded_first() {
+            match link.enqueue_together(jobs) {
+                Ok(()) => return Ok(()),
+                Err(error) => not_taken = error,
+            }
+        }
+        Err(not_taken)
+    }
+
+    fn least_loaded_first(&self) -> Vec<(usize, &Arc<Shared<J>>)> {
+        let up = self.links.iter().filter(|link| link.is_up());
+        let mut links: Vec<_> = up.map(|link| (link.load() as usize, link)).collect();
+        links.sort_by_key(|(load, _)| *load);
+        links
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{link::settings::LinkSettings, metrics::Metrics, status::PeerKind};
+
+    /// A pool of links with room for 10 jobs each, of which the first `up` are up.
+    fn pool(links: u16, up: usize) -> Pool<u32> {
+        let second = Duration::from_secs(1);
+        let settings = Arc::new(LinkSettings {
+            peer: "one".into(),
+            address: String::new(),
+            links,
+            window: 10,
+            queue_max: 10,
+            response_timeout: second,
+            connect_timeout: second,
+            reconnect_min: second,
+            reconnect_max: second,
+            refused_pause: second,
+            drain_timeout: second,
+        });
+        let metrics = Metrics::new().unwrap();
+        let links = (1..=links).map(|number| {
+            let metrics = metrics.link(PeerKind::Smsc, "one", "one/1");
+            Arc::new(Shared::new(PeerKind::Smsc, &settings, number, metrics))
+        });
+        let pool = Pool::new("one".into(), links.collect());
+        for link in pool.links().iter().take(up) {
+            link.open_for_tests();
+        }
+        pool
+    }
+
+    fn loads(pool: &Pool<u32>) -> Vec<u32> {
+        pool.links().iter().map(|link| link.load()).collect()
+    }
+
+    #[test]
+    fn jobs_go_to_the_links_with_the_least_to_do() {
+        let pool = pool(3, 3);
+        pool.links()[0].enqueue(&mut (0..4).collect(), 4).unwrap();
+        pool.submit(&mut (0..5).collect()).unwrap();
+        assert_eq!(loads(&pool), [4, 3, 2]);
+    }
+
+    #[test]
+    fn a_link_that_is_down_gets_nothing() {
+        let pool = pool(3, 2);
+        pool.submit(&mut (0..6).collect()).unwrap();
+        assert_eq!(loads(&pool), [3, 3, 0]);
+    }
+
+    #[test]
+    fn without_a_link_that_is_up_every_job_comes_back_at_once() {
+        let pool = pool(2, 0);
+        let mut jobs: VecDeque<u32> = (0..3).collect();
+        assert_eq!(pool.submit(&mut jobs), Err(NotTaken::Closed));
+        assert_eq!(pool.submit_together(&mut jobs), Err(NotTaken::Closed));
+        assert_eq!(jobs, [0, 1, 2]);
+        assert!(!pool.is_up());
+    }
+
+    #[test]
+    fn what_does_not_fit_any_queue_comes_back() {
+        let pool = pool(2, 2);
+        let mut jobs: VecDeque<u32> = (0..25).collect();
+        assert_eq!(pool.submit(&mut jobs), Err(NotTaken::Full));
+        assert_eq!(loads(&pool), [10, 10]);
+        assert_eq!(jobs, [20, 21, 22, 23, 24]);
+    }
+
+    #[test]
+    fn the_parts_of_one_message_stay_together_or_do_not_go() {
+        let pool = pool(2, 2);
+        pool.submit(&mut (0..16).collect()).unwrap();
+        let mut parts: VecDeque<u32> = (0..3).collect();
+        assert_eq!(pool.submit_together(&mut parts), Err(NotTaken::Full));
+        assert_eq!((loads(&pool), parts.len()), (vec![8, 8], 3));
+        pool.submit_together(&mut (0..2).collect()).unwrap();
+        assert_eq!(loads(&pool).iter().sum::<u32>(), 18);
+        assert!(loads(&pool).contains(&10));
+    }
+}

@@ -1,0 +1,303 @@
+//! The Messaging service: SMS out, what is known of them, and what comes in.
+
+mod receive;
+mod translate;
+
+use std::{sync::Arc, time::Instant};
+
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use self::receive::Reception;
+use super::{
+    auth,
+    client::{Client, Kind},
+    deadline::Deadlines,
+    fault::Fault,
+    proto::{
+        self, CancelRequest, OperationResult, QueryRequest, QueryResult, ReceiveRequest,
+        ReplaceRequest, SubmitBatch, SubmitRequest, SubmitResult, SubmitResults,
+    },
+    services::Services,
+    settings::RpcSettings,
+    stream::{Batched, Exchange, Pipeline, Traffic},
+    unfold::Unfold,
+};
+use crate::{
+    client::ClientName,
+    inbox::Inbox,
+    message::{MessageOutbox, MessageOutcome, MessageRequest, Operation, OperationRequest},
+    messaging::Messaging,
+    outcome::Reason,
+};
+
+/// `sampan.v1.Messaging`
+pub(super) struct MessagingService {
+    messaging: Arc<Messaging>,
+    inbox: Arc<Inbox>,
+    deadlines: Deadlines,
+    stream_in_flight_max: u32,
+    stopping: CancellationToken,
+}
+
+impl MessagingService {
+    pub(super) fn new(
+        services: &Services,
+        settings: &RpcSettings,
+        deadlines: Deadlines,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self {
+            messaging: Arc::clone(&services.messaging),
+            inbox: Arc::clone(&services.inbox),
+            deadlines,
+            stream_in_flight_max: settings.stream_in_flight_max,
+            stopping,
+        }
+    }
+
+    fn submissions(&self, deadlines: Deadlines) -> Arc<Submissions> {
+        Arc::new(Submissions {
+            messaging: Arc::clone(&self.messaging),
+            deadlines,
+        })
+    }
+
+    /// One operation on a message that was accepted before.
+    async fn operate(
+        &self,
+        client: Arc<Client>,
+        deadlines: Deadlines,
+        request: AskedOperation,
+    ) -> Result<(String, MessageOutcome), Status> {
+        let operations = Arc::new(Operations {
+            messaging: Arc::clone(&self.messaging),
+            deadlines,
+        });
+        Pipeline::new(operations, client, 1).exchange(request).await
+    }
+}
+
+#[tonic::async_trait]
+impl proto::messaging_server::Messaging for MessagingService {
+    type SubmitStreamStream = Unfold<Exchange<Submissions, Streaming<SubmitBatch>>>;
+    type ReceiveStream = Unfold<Reception>;
+
+    async fn submit(
+        &self,
+        request: Request<SubmitRequest>,
+    ) -> Result<Response<SubmitResult>, Status> {
+        let client = auth::caller(&request)?;
+        let submissions = self.submissions(self.deadlines.within_call(request.metadata()));
+        Pipeline::new(submissions, client, 1)
+            .exchange(request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn submit_stream(
+        &self,
+        request: Request<Streaming<SubmitBatch>>,
+    ) -> Result<Response<Self::SubmitStreamStream>, Status> {
+        let client = auth::caller(&request)?;
+        let submissions = self.submissions(self.deadlines);
+        let pipeline = Pipeline::new(submissions, client, self.stream_in_flight_max);
+        let exchange = Exchange::new(pipeline, request.into_inner(), self.stopping.clone());
+        Ok(Response::new(Unfold::new(exchange)))
+    }
+
+    async fn query(&self, request: Request<QueryRequest>) -> Result<Response<QueryResult>, Status> {
+        let client = auth::caller(&request)?;
+        let deadlines = self.deadlines.within_call(request.metadata());
+        let request = AskedOperation::from(request.into_inner());
+        let (id, outcome) = self.operate(client, deadlines, request).await?;
+        Ok(Response::new(translate::query_result(id, outcome)))
+    }
+
+    async fn cancel(
+        &self,
+        request: Request<CancelRequest>,
+    ) -> Result<Response<OperationResult>, Status> {
+        let client = auth::caller(&request)?;
+        let deadlines = self.deadlines.within_call(request.metadata());
+        let request = AskedOperation::from(request.into_inner());
+        let (id, outcome) = self.operate(client, deadlines, request).await?;
+        Ok(Response::new(translate::operation_result(id, outcome)))
+    }
+
+    async fn replace(
+        &self,
+        request: Request<ReplaceRequest>,
+    ) -> Result<Response<OperationResult>, Status> {
+        let client = auth::caller(&request)?;
+        let deadlines = self.deadlines.within_call(request.metadata());
+        let request = AskedOperation::from(request.into_inner());
+        let (id, outcome) = self.operate(client, deadlines, request).await?;
+        Ok(Response::new(translate::operation_result(id, outcome)))
+    }
+
+    async fn receive(
+        &self,
+        request: Request<Streaming<ReceiveRequest>>,
+    ) -> Result<Response<Self::ReceiveStream>, Status> {
+        let client = auth::caller(&request)?;
+        let requests = request.into_inner();
+        let reception =
+            Reception::open(&self.inbox, &client, requests, self.stopping.clone()).await?;
+        Ok(Response::new(Unfold::new(reception)))
+    }
+}
+
+/// Messages on their way out.
+pub(super) struct Submissions {
+    messaging: Arc<Messaging>,
+    deadlines: Deadlines,
+}
+
+impl Traffic for Submissions {
+    const KIND: Kind = Kind::Message;
+
+    type Request = SubmitRequest;
+    type Down = MessageRequest;
+    type Outcome = MessageOutcome;
+    type Answer = SubmitResult;
+
+    fn take_id(request: &mut SubmitRequest) -> String {
+        std::mem::take(&mut request.request_id)
+    }
+
+    fn translate(
+        &self,
+        id: &str,
+        request: SubmitRequest,
+        tag: u32,
+        received: Instant,
+    ) -> Result<MessageRequest, Fault> {
+        let deadline = self.deadlines.at(received, request.deadline_ms);
+        Ok(MessageRequest {
+            tag,
+            message: translate::message(id, request)?,
+            deadline,
+        })
+    }
+
+    fn hand_on(
+        &self,
+        _client: &ClientName,
+        requests: Vec<MessageRequest>,
+        outbox: &Arc<MessageOutbox>,
+    ) {
+        self.messaging.submit(requests, outbox);
+    }
+
+    fn refused(reason: Reason, detail: String) -> MessageOutcome {
+        MessageOutcome::not_sent(reason, detail)
+    }
+
+    fn answer(id: String, outcome: MessageOutcome) -> SubmitResult {
+        translate::submit_result(id, outcome)
+    }
+}
+
+impl Batched for Submissions {
+    type Batch = SubmitBatch;
+    type Answers = SubmitResults;
+
+    fn requests(batch: SubmitBatch) -> Vec<SubmitRequest> {
+        batch.requests
+    }
+
+    fn answers(results: Vec<SubmitResult>) -> SubmitResults {
+        SubmitResults { results }
+    }
+}
+
+/// Query, Cancel and Replace.
+struct Operations {
+    messaging: Arc<Messaging>,
+    deadlines: Deadlines,
+}
+
+/// An operation as a caller asks for it.
+struct AskedOperation {
+    request_id: String,
+    operation: Result<Operation, Fault>,
+    deadline_ms: u32,
+}
+
+impl From<QueryRequest> for AskedOperation {
+    fn from(mut request: QueryRequest) -> Self {
+        Self {
+            request_id: std::mem::take(&mut request.request_id),
+            deadline_ms: request.deadline_ms,
+            operation: translate::query(request),
+        }
+    }
+}
+
+impl From<CancelRequest> for AskedOperation {
+    fn from(mut request: CancelRequest) -> Self {
+        Self {
+            request_id: std::mem::take(&mut request.request_id),
+            deadline_ms: request.deadline_ms,
+            operation: translate::cancel(request),
+        }
+    }
+}
+
+impl From<ReplaceRequest> for AskedOperation {
+    fn from(mut request: ReplaceRequest) -> Self {
+        Self {
+            request_id: std::mem::take(&mut request.request_id),
+            deadline_ms: request.deadline_ms,
+            operation: translate::replace(request),
+        }
+    }
+}
+
+impl Traffic for Operations {
+    const KIND: Kind = Kind::Message;
+
+    type Request = AskedOperation;
+    type Down = OperationRequest;
+    type Outcome = MessageOutcome;
+    type Answer = (String, MessageOutcome);
+
+    fn take_id(request: &mut AskedOperation) -> String {
+        std::mem::take(&mut request.request_id)
+    }
+
+    fn translate(
+        &self,
+        id: &str,
+        request: AskedOperation,
+        tag: u32,
+        received: Instant,
+    ) -> Result<OperationRequest, Fault> {
+        translate::request_id(id)?;
+        Ok(OperationRequest {
+            tag,
+            operation: request.operation?,
+            deadline: self.deadlines.at(received, request.deadline_ms),
+        })
+    }
+
+    fn hand_on(
+        &self,
+        _client: &ClientName,
+        requests: Vec<OperationRequest>,
+        outbox: &Arc<MessageOutbox>,
+    ) {
+        for request in requests {
+            self.messaging.operate(request, outbox);
+        }
+    }
+
+    fn refused(reason: Reason, detail: String) -> MessageOutcome {
+        MessageOutcome::not_sent(reason, detail)
+    }
+
+    fn answer(id: String, outcome: MessageOutcome) -> (String, MessageOutcome) {
+        (id, outcome)
+    }
+}

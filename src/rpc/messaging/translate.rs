@@ -1,0 +1,369 @@
+//! Between the contract's messages and Sampan's own. Strings and bytes are moved, never copied.
+
+use bytes::Bytes;
+
+use crate::{
+    inbox::{self, Delivery, EventKind},
+    message::{
+        Acceptance, Address, Body, Message, MessageOutcome, MessageRef, MessageResult, Operation,
+    },
+    outcome::Reason,
+    rpc::{
+        fault::{self, Fault},
+        proto::{
+            self, CancelRequest, OperationResult, QueryRequest, QueryResult, ReplaceRequest,
+            SubmitRequest, SubmitResult, submit_request,
+        },
+    },
+    smpp::{CommandStatus, text::Coding},
+};
+
+/// The longest id of a caller, in bytes.
+const REQUEST_ID_LENGTH_MAX: usize = 64;
+
+/// SMPP 3.4 5.2.8: 20 characters and a NUL.
+const NUMBER_LENGTH_MAX: usize = 20;
+
+/// SMPP 3.4 5.2.23: 64 characters and a NUL.
+const MESSAGE_ID_LENGTH_MAX: usize = 64;
+
+/// SMPP 3.4 5.2.11: 5 characters and a NUL.
+const SERVICE_TYPE_LENGTH_MAX: usize = 5;
+
+/// SMPP 3.4 5.2.14.
+const PRIORITY_MAX: u8 = 3;
+
+/// Optional parameters per message. The standard has 44 tags; a message with more is a mistake.
+const TLVS_MAX: usize = 64;
+
+/// A name of an SMSC or of a route is configured, and no configured name is longer.
+const NAME_LENGTH_MAX: usize = 64;
+
+pub(super) fn request_id(id: &str) -> Result<(), Fault> {
+    match id.len() {
+        0 => Err(Fault::new("request_id", "empty")),
+        1..=REQUEST_ID_LENGTH_MAX => Ok(()),
+        length => Err(Fault::new(
+            "request_id",
+            format!("{length} bytes, at most {REQUEST_ID_LENGTH_MAX}"),
+        )),
+    }
+}
+
+pub(super) fn message(id: &str, request: SubmitRequest) -> Result<Message, Fault> {
+    request_id(id)?;
+    fault::ascii("route", &request.route, NAME_LENGTH_MAX)?;
+    fault::ascii(
+        "service_type",
+        &request.service_type,
+        SERVICE_TYPE_LENGTH_MAX,
+    )?;
+    let coding = coding(request.coding)?;
+    Ok(Message {
+        source: request
+            .source
+            .map(|source| address("source", source))
+            .transpose()?,
+        destination: present_address("destination", request.destination)?,
+        body: body(request.body, coding)?,
+        route: request.route,
+        receipt: request.receipt,
+        validity_s: request.validity_s,
+        service_type: request.service_type.into(),
+        priority: priority(request.priority)?,
+        protocol_id: fault::octet("protocol_id", request.protocol_id)?,
+        tlvs: tlvs(request.tlvs)?,
+    })
+}
+
+fn present_address(field: &str, address: Option<proto::Address>) -> Result<Address, Fault> {
+    match address {
+        Some(given) => self::address(field, given),
+        None => Err(Fault::new(field, "missing")),
+    }
+}
+
+fn address(field: &str, address: proto::Address) -> Result<Address, Fault> {
+    let checked = || {
+        fault::ascii_present("number", &address.number, NUMBER_LENGTH_MAX)?;
+        let octet = |field, value: Option<u32>| value.map(|v| fault::octet(field, v)).transpose();
+        Ok((octet("ton", address.ton)?, octet("npi", address.npi)?))
+    };
+    let (ton, npi) = checked().map_err(|fault: Fault| fault.inside(field))?;
+    Ok(Address {
+        number: address.number.into(),
+        ton,
+        npi,
+    })
+}
+
+fn body(body: Option<submit_request::Body>, coding: Coding) -> Result<Body, Fault> {
+    match body {
+        Some(submit_request::Body::Text(text)) => Ok(Body::Text { text, coding }),
+        Some(submit_request::Body::Binary(binary)) => Ok(Body::Binary {
+            data: binary.data,
+            data_coding: fault::octet("binary.data_coding", binary.data_coding)?,
+            has_user_data_header: binary.has_user_data_header,
+        }),
+        None => Err(Fault::new("body", "missing: set text or binary")),
+    }
+}
+
+fn coding(coding: i32) -> Result<Coding, Fault> {
+    match proto::Coding::try_from(coding) {
+        Ok(proto::Coding::Automatic) => Ok(Coding::Automatic),
+        Ok(proto::Coding::Gsm7) => Ok(Coding::Gsm7),
+        Ok(proto::Coding::Latin1) => Ok(Coding::Latin1),
+        Ok(proto::Coding::Ucs2) => Ok(Coding::Ucs2),
+        Err(_) => Err(Fault::new("coding", format!("{coding} is no Coding"))),
+    }
+}
+
+fn priority(priority: u32) -> Result<u8, Fault> {
+    match fault::octet("priority", priority) {
+        Ok(level @ 0..=PRIORITY_MAX) => Ok(level),
+        _ => {
+            let what = format!("{priority} is not between 0 and {PRIORITY_MAX}");
+            Err(Fault::new("priority", what))
+        }
+    }
+}
+
+fn tlvs(tlvs: Vec<proto::Tlv>) -> Result<Vec<(u16, Bytes)>, Fault> {
+    if tlvs.len() > TLVS_MAX {
+        let what = format!("{} of them, at most {TLVS_MAX}", tlvs.len());
+        return Err(Fault::new("tlvs", what));
+    }
+    let mut checked = Vec::with_capacity(tlvs.len());
+    for (position, tlv) in tlvs.into_iter().enumerate() {
+        let Ok(tag) = u16::try_from(tlv.tag) else {
+            let what = format!("{} is not between 0 and 65535", tlv.tag);
+            return Err(Fault::new(format!("tlvs[{position}].tag"), what));
+        };
+        if tlv.value.len() > usize::from(u16::MAX) {
+            let what = format!("{} bytes, at most {}", tlv.value.len(), u16::MAX);
+            return Err(Fault::new(format!("tlvs[{position}].value"), what));
+        }
+        checked.push((tag, tlv.value));
+    }
+    Ok(checked)
+}
+
+pub(super) fn query(request: QueryRequest) -> Result<Operation, Fault> {
+    let message = message_ref(request.smsc, request.message_id, request.source)?;
+    Ok(Operation::Query(message))
+}
+
+pub(super) fn cancel(request: CancelRequest) -> Result<Operation, Fault> {
+    let message = message_ref(request.smsc, request.message_id, request.source)?;
+    let destination = present_address("destination", request.destination)?;
+    Ok(Operation::Cancel(message, destination))
+}
+
+pub(super) fn replace(request: ReplaceRequest) -> Result<Operation, Fault> {
+    Ok(Operation::Replace {
+        message: message_ref(request.smsc, request.message_id, request.source)?,
+        text: request.text,
+        coding: coding(request.coding)?,
+        receipt: request.receipt,
+        validity_s: request.validity_s,
+    })
+}
+
+fn message_ref(
+    smsc: String,
+    message_id: String,
+    source: Option<proto::Address>,
+) -> Result<MessageRef, Fault> {
+    fault::ascii_present("smsc", &smsc, NAME_LENGTH_MAX)?;
+    fault::ascii_present("message_id", &message_id, MESSAGE_ID_LENGTH_MAX)?;
+    Ok(MessageRef {
+        smsc,
+        message_id: message_id.into(),
+        source: present_address("source", source)?,
+    })
+}
+
+pub(super) fn submit_result(request_id: String, outcome: MessageOutcome) -> SubmitResult {
+    let retry_is_safe = outcome.retry_is_safe();
+    let smsc = outcome.smsc.as_deref().unwrap_or_default().to_owned();
+    let parts = outcome.parts.into();
+    let (told, acceptance) = Told::of(outcome.result);
+    SubmitResult {
+        request_id,
+        outcome: told.outcome.into(),
+        retry_is_safe,
+        message_ids: acceptance.map(message_ids).unwrap_or_default(),
+        rejection: told.rejection,
+        reason: told.reason.into(),
+        detail: told.detail,
+        smsc,
+        parts,
+    }
+}
+
+pub(super) fn operation_result(request_id: String, outcome: MessageOutcome) -> OperationResult {
+    operation(request_id, outcome).0
+}
+
+pub(super) fn query_result(request_id: String, outcome: MessageOutcome) -> QueryResult {
+    let (result, acceptance) = operation(request_id, outcome);
+    let mut answer = QueryResult {
+        result: Some(result),
+        ..QueryResult::default()
+    };
+    if let Some(Acceptance::State {
+        message_state: state,
+        final_date,
+        error_code,
+    }) = acceptance
+    {
+        answer.state = message_state(state);
+        answer.final_date = text(&final_date);
+        answer.error_code = error_code.into();
+    }
+    answer
+}
+
+fn operation(request_id: String, outcome: MessageOutcome) -> (OperationResult, Option<Acceptance>) {
+    let retry_is_safe = outcome.retry_is_safe();
+    let smsc = outcome.smsc.as_deref().unwrap_or_default().to_owned();
+    let (told, acceptance) = Told::of(outcome.result);
+    let result = OperationResult {
+        request_id,
+        outcome: told.outcome.into(),
+        retry_is_safe,
+        rejection: told.rejection,
+        reason: told.reason.into(),
+        detail: told.detail,
+        smsc,
+    };
+    (result, acceptance)
+}
+
+/// The fields that results of submissions and of operations have in common.
+struct Told {
+    outcome: proto::Outcome,
+    rejection: Option<proto::Rejection>,
+    reason: proto::Reason,
+    detail: String,
+}
+
+impl Told {
+    fn of(result: MessageResult) -> (Self, Option<Acceptance>) {
+        let without_reason = |outcome, rejection| Self {
+            outcome,
+            rejection,
+            reason: proto::Reason::Unspecified,
+            detail: String::new(),
+        };
+        let with_reason = |outcome, reason: Reason, detail| Self {
+            outcome,
+            rejection: None,
+            reason: reason.into(),
+            detail,
+        };
+        match result {
+            MessageResult::Accepted(acceptance) => (
+                without_reason(proto::Outcome::Accepted, None),
+                Some(acceptance),
+            ),
+            MessageResult::Rejected { status, temporary } => {
+                let rejection = Some(rejection(status, temporary));
+                (without_reason(proto::Outcome::Rejected, rejection), None)
+            }
+            MessageResult::NotSent { reason, detail } => {
+                (with_reason(proto::Outcome::NotSent, reason, detail), None)
+            }
+            MessageResult::Unknown { reason, detail } => {
+                (with_reason(proto::Outcome::Unknown, reason, detail), None)
+            }
+        }
+    }
+}
+
+fn rejection(status: CommandStatus, temporary: bool) -> proto::Rejection {
+    proto::Rejection {
+        command_status: status.0,
+        name: status.to_string(),
+        temporary,
+    }
+}
+
+fn message_ids(acceptance: Acceptance) -> Vec<String> {
+    match acceptance {
+        Acceptance::Id(id) => vec![text(&id)],
+        Acceptance::Ids(ids) => ids.iter().map(|id| text(id)).collect(),
+        Acceptance::State { .. } | Acceptance::Done => Vec::new(),
+    }
+}
+
+/// A state that the standard does not know is told as unspecified.
+fn message_state(state: u8) -> i32 {
+    proto::MessageState::try_from(i32::from(state))
+        .unwrap_or_default()
+        .into()
+}
+
+/// A field that is ASCII by the standard. An SMSC that sends anything else cannot break a result.
+fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}
+
+pub(super) fn event((delivery_id, event): Delivery) -> proto::Event {
+    proto::Event {
+        delivery_id,
+        smsc: event.smsc.as_ref().to_owned(),
+        link: event.link.as_ref().to_owned(),
+        source: Some(event.source.into()),
+        destination: Some(event.destination.into()),
+        kind: Some(match event.kind {
+            EventKind::Message(message) => proto::event::Kind::Message(message.into()),
+            EventKind::Receipt(receipt) => proto::event::Kind::Receipt(receipt.into()),
+        }),
+    }
+}
+
+impl From<Address> for proto::Address {
+    fn from(address: Address) -> Self {
+        Self {
+            number: text(&address.number),
+            ton: address.ton.map(u32::from),
+            npi: address.npi.map(u32::from),
+        }
+    }
+}
+
+impl From<inbox::MobileOriginated> for proto::MobileOriginated {
+    fn from(message: inbox::MobileOriginated) -> Self {
+        Self {
+            text: message.text,
+            data: message.data,
+            data_coding: message.data_coding.into(),
+            esm_class: message.esm_class.into(),
+            user_data_header: message.user_data_header,
+            tlvs: message.tlvs.into_iter().map(tlv).collect(),
+        }
+    }
+}
+
+impl From<inbox::Receipt> for proto::Receipt {
+    fn from(receipt: inbox::Receipt) -> Self {
+        Self {
+            message_id: text(&receipt.message_id),
+            state: message_state(receipt.message_state),
+            error: text(&receipt.error),
+            submit_date: text(&receipt.submit_date),
+            done_date: text(&receipt.done_date),
+            data: receipt.data,
+            tlvs: receipt.tlvs.into_iter().map(tlv).collect(),
+        }
+    }
+}
+
+fn tlv((tag, value): (u16, Bytes)) -> proto::Tlv {
+    proto::Tlv {
+        tag: tag.into(),
+        value,
+    }
+}

@@ -1,0 +1,184 @@
+//! The Payments service: financial requests to banks, their reversal and their look-up.
+
+mod translate;
+
+use std::{sync::Arc, time::Instant};
+
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{
+    auth,
+    client::Kind,
+    deadline::Deadlines,
+    fault::Fault,
+    proto::{
+        self, LookupRequest, LookupResult, PaymentResult, PaymentResults, ReverseRequest,
+        TransactBatch, TransactRequest,
+    },
+    services::Services,
+    settings::RpcSettings,
+    stream::{Batched, Exchange, Pipeline, Traffic},
+    unfold::Unfold,
+};
+use crate::{
+    client::ClientName,
+    outcome::Reason,
+    payment::{PaymentAnswer, PaymentId, PaymentOutbox, PaymentRequest, Payments},
+};
+
+/// `sampan.v1.Payments`
+pub(super) struct PaymentsService {
+    payments: Arc<Payments>,
+    deadlines: Deadlines,
+    stream_in_flight_max: u32,
+    stopping: CancellationToken,
+}
+
+impl PaymentsService {
+    pub(super) fn new(
+        services: &Services,
+        settings: &RpcSettings,
+        deadlines: Deadlines,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self {
+            payments: Arc::clone(&services.payments),
+            deadlines,
+            stream_in_flight_max: settings.stream_in_flight_max,
+            stopping,
+        }
+    }
+
+    fn transactions(&self, deadlines: Deadlines) -> Arc<Transactions> {
+        Arc::new(Transactions {
+            payments: Arc::clone(&self.payments),
+            deadlines,
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl proto::payments_server::Payments for PaymentsService {
+    type TransactStreamStream = Unfold<Exchange<Transactions, Streaming<TransactBatch>>>;
+
+    async fn transact(
+        &self,
+        request: Request<TransactRequest>,
+    ) -> Result<Response<PaymentResult>, Status> {
+        let client = auth::caller(&request)?;
+        let transactions = self.transactions(self.deadlines.within_call(request.metadata()));
+        Pipeline::new(transactions, client, 1)
+            .exchange(request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
+    async fn transact_stream(
+        &self,
+        request: Request<Streaming<TransactBatch>>,
+    ) -> Result<Response<Self::TransactStreamStream>, Status> {
+        let client = auth::caller(&request)?;
+        let transactions = self.transactions(self.deadlines);
+        let pipeline = Pipeline::new(transactions, client, self.stream_in_flight_max);
+        let exchange = Exchange::new(pipeline, request.into_inner(), self.stopping.clone());
+        Ok(Response::new(Unfold::new(exchange)))
+    }
+
+    async fn reverse(
+        &self,
+        request: Request<ReverseRequest>,
+    ) -> Result<Response<PaymentResult>, Status> {
+        let client = auth::caller(&request)?;
+        let payment_id = request.into_inner().payment_id;
+        let reversed = match PaymentId::parse(&payment_id) {
+            Some(id) => self.payments.reverse(client.name(), &id).await,
+            // What cannot be an id was never one.
+            None => None,
+        };
+        let answer = reversed.ok_or_else(|| {
+            Status::not_found(format!(
+                "client {} has no payment of this payment_id; ask under the name that made it",
+                client.name()
+            ))
+        })?;
+        Ok(Response::new(translate::payment_result(payment_id, answer)))
+    }
+
+    async fn lookup(
+        &self,
+        request: Request<LookupRequest>,
+    ) -> Result<Response<LookupResult>, Status> {
+        let client = auth::caller(&request)?;
+        let payment_id = request.into_inner().payment_id;
+        let found = match PaymentId::parse(&payment_id) {
+            Some(id) => self.payments.lookup(client.name(), &id).await,
+            None => None,
+        };
+        Ok(Response::new(translate::lookup_result(payment_id, found)))
+    }
+}
+
+/// Payments on their way out.
+pub(super) struct Transactions {
+    payments: Arc<Payments>,
+    deadlines: Deadlines,
+}
+
+impl Traffic for Transactions {
+    const KIND: Kind = Kind::Payment;
+
+    type Request = TransactRequest;
+    type Down = PaymentRequest;
+    type Outcome = PaymentAnswer;
+    type Answer = PaymentResult;
+
+    fn take_id(request: &mut TransactRequest) -> String {
+        std::mem::take(&mut request.payment_id)
+    }
+
+    fn translate(
+        &self,
+        id: &str,
+        request: TransactRequest,
+        tag: u32,
+        received: Instant,
+    ) -> Result<PaymentRequest, Fault> {
+        let deadline = self.deadlines.at(received, request.deadline_ms);
+        Ok(PaymentRequest {
+            tag,
+            payment: translate::payment(id, request)?,
+            deadline,
+        })
+    }
+
+    fn hand_on(
+        &self,
+        client: &ClientName,
+        requests: Vec<PaymentRequest>,
+        outbox: &Arc<PaymentOutbox>,
+    ) {
+        self.payments.transact(client, requests, outbox);
+    }
+
+    fn refused(reason: Reason, detail: String) -> PaymentAnswer {
+        PaymentAnswer::not_sent(reason, detail)
+    }
+
+    fn answer(id: String, outcome: PaymentAnswer) -> PaymentResult {
+        translate::payment_result(id, outcome)
+    }
+}
+
+impl Batched for Transactions {
+    type Batch = TransactBatch;
+    type Answers = PaymentResults;
+
+    fn requests(batch: TransactBatch) -> Vec<TransactRequest> {
+        batch.requests
+    }
+
+    fn answers(results: Vec<PaymentResult>) -> PaymentResults {
+        PaymentResults { results }
+    }
+}

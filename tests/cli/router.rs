@@ -1,0 +1,139 @@
+//! `sampan run` from its ready line to its exit code.
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    time::Duration,
+};
+
+use crate::{
+    peers::{Answers, Smsc, start_bank},
+    support::{NOBODY, Router, Scratch, config, sampan},
+};
+
+#[test]
+fn a_signal_ends_an_idle_router_with_0() {
+    for signal in ["TERM", "INT"] {
+        let scratch = Scratch::new();
+        let router = Router::start(&scratch, &config(NOBODY, NOBODY));
+        router.signal(signal);
+        let (code, log) = router.end();
+        assert_eq!(code, 0, "{log}");
+        assert!(log.contains(&format!("SIG{signal}")), "{log}");
+    }
+}
+
+#[test]
+fn a_stop_waits_for_what_is_in_flight_and_a_second_signal_does_not() {
+    let scratch = Scratch::new();
+    let smsc = Smsc::start(Answers::NoTraffic);
+    let mut router = Router::start(&scratch, &config(&smsc.address, NOBODY));
+    router.wait_until("viettel", "up");
+    let mut sender = router.ask_meanwhile(&["send", "--to", "84981112233", "x"]);
+    smsc.wait_for_submit();
+    router.signal("TERM");
+    // The admin port tells that the first signal has arrived; a second one before would be lost in
+    // it.
+    while !get(router.admin, "/ready").contains("stopping") {}
+    assert!(router.is_running());
+    router.signal("TERM");
+    let (code, log) = router.end();
+    assert_eq!(code, 1, "{log}");
+    assert!(log.contains("ended at once"), "{log}");
+    let sent = sender.wait().unwrap();
+    assert_eq!(sent.code(), Some(1));
+}
+
+#[test]
+fn a_payment_that_is_unsettled_at_the_end_makes_it_1() {
+    let scratch = Scratch::new();
+    let impatient = config(NOBODY, &start_bank(Answers::NoTraffic))
+        .replace("[[bank]]", "[stop]\ntimeout_ms = 100\n[[bank]]")
+        .replace("currency =", "response_timeout_ms = 50\ncurrency =");
+    let router = Router::start(&scratch, &impatient);
+    router.wait_until("vietcom", "up");
+    let money = ["--amount", "1", "--currency", "VND"];
+    let charge = ["charge", "--pan", "9704361234561234"];
+    let charged = router.ask(&[&charge[..], &money].concat());
+    assert_eq!(charged.code, 1, "{charged:?}");
+    assert!(charged.out.contains("REVERSING\n"), "{}", charged.out);
+    router.signal("TERM");
+    let (code, log) = router.end();
+    assert_eq!(code, 1, "{log}");
+    assert!(log.contains("unsettled_payments"), "{log}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_by_its_key_and_ends_in_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for section in ["[rpc]", "[admin]"] {
+        let scratch = Scratch::new();
+        let from = format!("{section}\nlisten = \"127.0.0.1:0\"");
+        let to = format!("{section}\nlisten = \"{address}\"");
+        let path = scratch.write("sampan.toml", &config(NOBODY, NOBODY).replace(&from, &to));
+        let ended = sampan(&["run", "--config", &path]);
+        assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{ended:?}");
+        assert!(ended.err.contains(&address), "{}", ended.err);
+    }
+}
+
+#[test]
+fn the_log_can_be_json() {
+    let scratch = Scratch::new();
+    let json = config(NOBODY, NOBODY) + "[log]\nformat = \"json\"\n";
+    let router = Router::start(&scratch, &json);
+    router.signal("TERM");
+    let (code, log) = router.end();
+    assert_eq!(code, 0);
+    assert!(!log.is_empty());
+    for line in log.lines() {
+        assert!(line.starts_with('{') && line.ends_with('}'), "{line}");
+    }
+}
+
+#[test]
+fn a_foreign_protocol_on_the_rpc_port_disturbs_nothing() {
+    let scratch = Scratch::new();
+    let router = Router::start(&scratch, &config(NOBODY, NOBODY));
+    let noise: Vec<u8> = (0..4096_u32)
+        .map(|i| (i.wrapping_mul(0x9E37_79B9) >> 24) as u8)
+        .collect();
+    let smpp = [0, 0, 0, 16, 0, 0, 0, 0x15, 0, 0, 0, 0, 0, 0, 0, 1];
+    for bytes in [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        &noise[..],
+        &smpp,
+        b"0800",
+    ] {
+        if let Err(error) = provoke(&router.rpc, bytes) {
+            // The router may hang up in the middle, but must not leave a stranger waiting.
+            let is_silence = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            assert!(!is_silence, "{error}");
+        }
+        let ended = router.ask(&["links"]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+    }
+    router.signal("TERM");
+    let (code, log) = router.end();
+    assert_eq!(code, 0, "{log}");
+}
+
+/// Sends the bytes and reads until the other side hangs up.
+fn provoke(address: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    stream.write_all(bytes)?;
+    stream.shutdown(Shutdown::Write)?;
+    stream.read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}

@@ -1,0 +1,145 @@
+//! Commands that ask a running router.
+
+use crate::{
+    peers::{Answers, Smsc, start_bank},
+    support::{NOBODY, Router, Scratch, config, sampan_reading},
+};
+
+const PAN: &str = "9704361234561234";
+
+#[test]
+fn without_an_smsc_a_message_is_not_sent_and_a_retry_is_safe() {
+    let scratch = Scratch::new();
+    let router = Router::start(&scratch, &config(NOBODY, NOBODY));
+    let ended = router.ask(&["send", "--to", "84981112233", "--id", "r-1", "hello"]);
+    assert_eq!((ended.code, ended.err.as_str()), (1, ""), "{ended:?}");
+    for told in [
+        "NOT_SENT\n",
+        "NO_LINK\n",
+        "r-1\n",
+        "retry_is_safe           yes\n",
+    ] {
+        assert!(ended.out.contains(told), "{told} in {}", ended.out);
+    }
+    let ended = router.ask(&[
+        "send",
+        "--to",
+        "84981112233",
+        "--json",
+        "--id",
+        "r-2",
+        "hello",
+    ]);
+    assert_eq!(ended.code, 1);
+    let told = r#"{"outcome":"NOT_SENT","reason":"NO_LINK","detail":""#;
+    assert!(ended.out.starts_with(told), "{}", ended.out);
+    assert!(ended.out.ends_with("}\n"));
+}
+
+#[test]
+fn an_accepted_message_is_told_with_the_smscs_id() {
+    let scratch = Scratch::new();
+    let smsc = Smsc::start(Answers::All);
+    let router = Router::start(&scratch, &config(&smsc.address, NOBODY));
+    router.wait_until("viettel", "up");
+    let args = [
+        "send",
+        "--to",
+        "84981112233",
+        "--coding",
+        "ucs2",
+        "--receipt",
+        "hello",
+    ];
+    let ended = router.ask(&args);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{ended:?}");
+    for told in [
+        "ACCEPTED\n",
+        "msg-1\n",
+        "viettel\n",
+        "request_id              cli-",
+    ] {
+        assert!(ended.out.contains(told), "{told} in {}", ended.out);
+    }
+}
+
+#[test]
+fn a_payment_is_approved_looked_up_and_taken_back_by_its_id() {
+    let scratch = Scratch::new();
+    let router = Router::start(&scratch, &config(NOBODY, &start_bank(Answers::All)));
+    router.wait_until("vietcom", "up");
+    let pan = scratch.write("pan", &format!("{PAN}\n"));
+    let money = ["--amount", "10000", "--currency", "VND"];
+    let charge = ["charge", "--pan-file", &pan, "--id", "p-1"];
+    let charged = router.ask(&[&charge[..], &money].concat());
+    assert_eq!(charged.code, 0, "{charged:?}");
+    assert!(charged.out.contains("APPROVED\n"));
+    let found = router.ask(&["lookup", "--id", "p-1"]);
+    assert_eq!(found.code, 0, "{found:?}");
+    assert!(found.out.contains("APPROVED\n"));
+    let reversed = router.ask(&["reverse", "--id", "p-1"]);
+    assert_eq!(reversed.code, 0, "{reversed:?}");
+    assert!(reversed.out.contains("REVERS"));
+    for ended in [charged, found, reversed] {
+        assert!(!ended.out.contains(PAN) && !ended.err.contains(PAN));
+    }
+    router.signal("TERM");
+    let (code, log) = router.end();
+    assert_eq!(code, 0, "{log}");
+    assert!(!log.contains(PAN));
+}
+
+#[test]
+fn a_charge_without_an_id_tells_the_id_even_before_the_answer() {
+    let scratch = Scratch::new();
+    let router = Router::start(&scratch, &config(NOBODY, NOBODY));
+    let address = format!("http://{}", router.rpc);
+    let args = [
+        "charge",
+        "--pan-file",
+        "-",
+        "--kind",
+        "balance",
+        "--address",
+        &address,
+    ];
+    let ended = sampan_reading(PAN, &args);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.out.contains("NO_LINK\n"), "{}", ended.out);
+    let id = ended.err.strip_prefix("payment_id ").unwrap().trim_end();
+    assert!(ended.out.contains(id));
+}
+
+#[test]
+fn an_id_that_nobody_used_is_not_found() {
+    let scratch = Scratch::new();
+    let router = Router::start(&scratch, &config(NOBODY, NOBODY));
+    let found = router.ask(&["lookup", "--id", "p-1"]);
+    assert_eq!(found.code, 1);
+    assert!(found.out.starts_with("outcome                 NOT_FOUND\n"));
+    let reversed = router.ask(&["reverse", "--id", "p-1"]);
+    assert_eq!((reversed.code, reversed.out.as_str()), (1, ""));
+    assert!(reversed.err.contains("NotFound: "), "{}", reversed.err);
+}
+
+#[test]
+fn links_are_listed_drained_and_resumed() {
+    let scratch = Scratch::new();
+    let smsc = Smsc::start(Answers::All);
+    let router = Router::start(&scratch, &config(&smsc.address, NOBODY));
+    router.wait_until("viettel", "up");
+    let all = router.ask(&["links"]);
+    assert_eq!(all.code, 0);
+    assert!(all.out.contains("viettel/1 ") && all.out.contains("vietcom/1 "));
+    let drained = router.ask(&["links", "drain", "viettel", "viettel/1"]);
+    assert_eq!(drained.code, 0, "{drained:?}");
+    router.wait_until("viettel", "draining");
+    let refused = router.ask(&["send", "--to", "84981112233", "x"]);
+    assert!(refused.out.contains("NOT_SENT"), "{}", refused.out);
+    let resumed = router.ask(&["links", "resume", "viettel"]);
+    assert_eq!(resumed.code, 0, "{resumed:?}");
+    router.wait_until("viettel", "up");
+    let unknown = router.ask(&["links", "drain", "nobody"]);
+    assert_eq!((unknown.code, unknown.out.as_str()), (1, ""));
+    assert!(unknown.err.contains("no link nobody"), "{}", unknown.err);
+}

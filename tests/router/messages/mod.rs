@@ -1,0 +1,6 @@
+//! Messages, their binds, and what comes back.
+
+mod binds;
+mod events;
+mod outcomes;
+mod stop;
