@@ -413,7 +413,7 @@ impl Desk {
                 self.happen(now, id, event);
             }
             // The payment was given up before.
-            (Leg::Request, _, Exchange::Answered(message)) => self.late(&message),
+            (Leg::Request, _, Exchange::Answered(message)) => self.late(now, &message),
             (Leg::Request | Leg::Reversal, _, _) => {}
         }
     }
@@ -463,13 +463,13 @@ impl Desk {
     }
 
     /// An answer to which no link had a request: the payment was given up before.
-    pub(super) fn late(&mut self, message: &Message) {
+    pub(super) fn late(&mut self, now: Now, message: &Message) {
         let Ok(key) = MatchKey::of(message) else {
             return;
         };
         let stan = key.stan();
-        if key != MatchKey::new(Mti::FINANCIAL_REQUEST, stan) {
-            // A late 0430 says nothing of the payment; the bank answers the next 0421 too.
+        if key == MatchKey::new(Mti::REVERSAL_ADVICE, stan) {
+            self.reversal_answered_late(now, key, message);
             return;
         }
         let Some(record) = self.unanswered.get(&stan).copied() else {

@@ -196,6 +196,26 @@ impl Desk {
         }
     }
 
+    /// A 0430 that missed its timeout. It ends a resting reversal if it is good news, so that a slow
+    /// bank does not see 0421 until the budget is spent; bad news can wait for the next answer.
+    pub(super) fn reversal_answered_late(&mut self, now: Now, key: MatchKey, message: &Message) {
+        let code = message.get(39).unwrap_or_default();
+        let mut final_codes = self.settings.reversal.final_codes.iter();
+        if !final_codes.any(|own| own.as_bytes() == code) {
+            return;
+        }
+        let open: Vec<RecordId> = self.open_reversals.iter().map(|(_, id)| *id).collect();
+        let answered = open.into_iter().find(|id| {
+            self.reversal(*id).is_some_and(|reversal| {
+                reversal.key == key && reversal.stage == Stage::Resting && reversal.attempts > 0
+            })
+        });
+        if let Some(id) = answered {
+            self.due.retain(|(_, other)| *other != id);
+            self.reversal_answered(now, id, code);
+        }
+    }
+
     fn repeat_later(&mut self, now: Now, id: RecordId) {
         let settings = std::sync::Arc::clone(&self.settings);
         let Some(reversal) = self.reversal(id) else {

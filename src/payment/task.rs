@@ -247,7 +247,7 @@ impl Task {
             Command::Recorded(records, durable) => self.desk.durable(now, &records, durable),
             Command::Late(messages) => {
                 for message in &messages {
-                    self.desk.late(message);
+                    self.desk.late(now, message);
                 }
             }
             Command::CountOpen(told) => drop(told.send(self.desk.open())),

@@ -441,7 +441,7 @@ fn a_late_answer_is_recorded_and_changes_nothing_that_was_told() {
     let Exchange::Answered(late) = answer(&request, "00") else {
         unreachable!()
     };
-    scene.desk.late(&late);
+    scene.desk.late(scene.now(), &late);
     let stored = scene.stored("p1");
     assert_eq!(stored.outcome, PaymentOutcome::Reversing);
     assert_eq!(stored.late_response_code, "00");

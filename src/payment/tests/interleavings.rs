@@ -164,7 +164,7 @@ impl World {
             Step::Late { which } => {
                 if !self.given_up.is_empty() {
                     let message = self.given_up.remove(which % self.given_up.len());
-                    self.scene.desk.late(&message);
+                    self.scene.desk.late(self.scene.now(), &message);
                 }
             }
             Step::Wait { s } => {

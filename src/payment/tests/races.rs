@@ -59,7 +59,7 @@ fn a_late_0430_is_not_taken_for_the_banks_answer_to_the_payment() {
     let Exchange::Answered(late) = answer(&reversal, "00") else {
         unreachable!()
     };
-    scene.desk.late(&late);
+    scene.desk.late(scene.now(), &late);
     assert_eq!(scene.stored("p1").late_response_code, "");
 }
 
@@ -130,6 +130,28 @@ async fn an_answer_that_comes_just_after_its_timeout_is_recorded_as_late() {
     assert_eq!(running.told().await.outcome, PaymentOutcome::Reversing);
     let stored = running.desk.lookup(Scene::key("p1")).await.unwrap();
     assert_eq!(stored.late_response_code, "00");
+}
+
+#[test]
+fn a_0430_that_comes_during_the_pause_ends_the_reversal_if_it_is_good_news() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, _) = scene.sent();
+    scene.exchanged(record, Exchange::TimedOut);
+    let (record, reversal) = scene.sent();
+    scene.exchanged(record, Exchange::TimedOut);
+    let late = |code| match answer(&reversal, code) {
+        Exchange::Answered(message) => message,
+        _ => unreachable!(),
+    };
+    scene.desk.late(scene.now(), &late("25"));
+    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Reversing);
+    scene.desk.late(scene.now(), &late("00"));
+    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Reversed);
+    scene.dispatched();
+    scene.wait(BUDGET);
+    assert!(scene.dispatched().is_empty(), "it is not repeated any more");
+    assert_eq!(scene.desk.open(), 0);
 }
 
 #[test]
