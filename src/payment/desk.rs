@@ -123,8 +123,8 @@ pub(super) struct Output {
     pub(super) answers: Answers<PaymentAnswer>,
 }
 
-/// Which message of a payment an exchange was about. Both can be open at a time: a payment that was
-/// given up is reversed while its request may still be answered.
+/// Which message of a payment an exchange was about: the end of one is never taken for that of the
+/// other, whatever the order in which they are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leg {
     /// The 0200.
@@ -412,7 +412,7 @@ impl Desk {
                 let event = self.understand(id, exchange);
                 self.happen(now, id, event);
             }
-            // The payment was given up before.
+            // The outcome was told before, and stands.
             (Leg::Request, _, Exchange::Answered(message)) => self.late(now, &message),
             (Leg::Request | Leg::Reversal, _, _) => {}
         }

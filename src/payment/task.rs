@@ -135,8 +135,8 @@ impl BankDesk {
         self.mailbox.post(Command::Close);
     }
 
-    /// Waits for no answer any more: what may have moved money is reversed. No new payment may come,
-    /// so [`BankDesk::close`] first.
+    /// Waits for no answer any more: what no link has sent is not sent, and what may have moved money
+    /// is reversed. No new payment may come, so [`BankDesk::close`] first.
     pub fn give_up(&self) {
         self.mailbox.post(Command::GiveUp);
     }
