@@ -39,7 +39,7 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
-    /// The roots of clients' certificates; with it, a client has to show one.
+    /// The roots of clients' certificates; with it, a client may show one in place of a token.
     pub client_ca: Option<PathBuf>,
 }
 
