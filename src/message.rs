@@ -6,6 +6,7 @@ use std::{fmt, sync::Arc, time::Instant};
 use bytes::Bytes;
 
 use crate::{
+    client::ClientName,
     outbox::{self, Outbox},
     outcome::Reason,
     smpp::{CommandStatus, text::Coding},
@@ -29,6 +30,30 @@ impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Address({} characters)", self.number.len())
     }
+}
+
+/// Who goes first where a bind has no room for all; lower classes get a share all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TrafficClass {
+    /// One-time passwords and alarms.
+    Urgent,
+    /// Notifications and everything else.
+    #[default]
+    Normal,
+    /// Campaigns.
+    Bulk,
+}
+
+/// Whether letters that GSM 7-bit lacks are replaced by their nearest ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transliteration {
+    /// As the SMSC is configured.
+    #[default]
+    Default,
+    /// Never.
+    Off,
+    /// Where the text needs it.
+    On,
 }
 
 /// What the subscriber is to get.
@@ -84,6 +109,14 @@ pub struct Message {
     pub protocol_id: u8,
     /// Tag and value, sent as they are.
     pub tlvs: Vec<(u16, Bytes)>,
+    /// The SMSC delivers it this many seconds after it was submitted; 0 is at once.
+    pub schedule_s: u32,
+    /// Who goes first.
+    pub class: TrafficClass,
+    /// Whether the text may be simplified.
+    pub transliteration: Transliteration,
+    /// Whether the next SMSC may be tried after UNKNOWN, at the risk of a second message.
+    pub resend_after_unknown: bool,
 }
 
 /// Without the values of the TLVs: message_payload is a text.
@@ -102,6 +135,10 @@ impl fmt::Debug for Message {
 pub struct MessageRequest {
     /// The caller's tag, under which the outcome appears in its outbox.
     pub tag: u32,
+    /// Who asks.
+    pub client: ClientName,
+    /// The caller's id of the request.
+    pub id: Arc<str>,
     /// What to send.
     pub message: Message,
     /// What has not been dispatched by then is not sent.
@@ -172,6 +209,10 @@ pub struct MessageOutcome {
     pub smsc: Option<Arc<str>>,
     /// The number of parts that the message was split into; 0 if it did not come to that.
     pub parts: u8,
+    /// SMSCs that were tried.
+    pub attempts: u8,
+    /// Whether this is the outcome of an earlier request with the same id.
+    pub repeated: bool,
 }
 
 /// The four ends of a message request.
@@ -232,6 +273,8 @@ impl MessageOutcome {
             },
             smsc: None,
             parts: 0,
+            attempts: 0,
+            repeated: false,
         }
     }
 
@@ -257,6 +300,8 @@ impl outbox::Outcome for MessageOutcome {
             },
             smsc: None,
             parts: 0,
+            attempts: 0,
+            repeated: false,
         }
     }
 }
@@ -291,6 +336,10 @@ mod tests {
             priority: 0,
             protocol_id: 0,
             tlvs: vec![(0x0424, Bytes::from_static(b"PIN 9999"))],
+            schedule_s: 0,
+            class: TrafficClass::Normal,
+            transliteration: Transliteration::Default,
+            resend_after_unknown: false,
         };
         let shown = format!("{message:?}");
         assert!(shown.contains("otp"), "{shown}");

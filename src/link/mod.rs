@@ -7,20 +7,20 @@ mod backoff;
 mod bank;
 mod driver;
 mod incoming;
-mod parts;
 mod protocol;
 pub mod settings;
 mod shared;
 mod smsc;
+mod ticket;
 
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
 pub use bank::{BankJob, Exchange, Late};
-pub use parts::MessageReply;
 pub use shared::{NotTaken, Shared, Stop, Totals};
 pub use smsc::{SmscJob, SmscRequest};
+pub use ticket::{Ends, Ticket, TicketNumber};
 
 use crate::{inbox::Inbox, iso8583::stan::Stans, metrics::Metrics, status::PeerKind};
 use settings::{BankSettings, LinkSettings, SmscSettings};
@@ -44,7 +44,6 @@ pub fn start_smsc(
     metrics: &Metrics,
 ) -> Vec<(Arc<Shared<SmscJob>>, JoinHandle<()>)> {
     let link_settings = Arc::new(settings.link.clone());
-    let messages = metrics.messages(&settings.link.peer);
     (1..=settings.link.links)
         .map(|number| {
             let shared = shared(PeerKind::Smsc, &link_settings, number, metrics);
@@ -52,7 +51,6 @@ pub fn start_smsc(
                 Arc::clone(settings),
                 Arc::clone(&shared),
                 Arc::clone(inbox),
-                messages.clone(),
                 metrics.inbox(),
             );
             let task = tokio::spawn(driver::run(protocol, Arc::clone(&shared)));

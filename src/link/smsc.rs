@@ -14,16 +14,15 @@ use tracing::{debug, info, warn};
 
 use super::{
     incoming,
-    parts::MessageReply,
     protocol::{Again, Ended, Phase, Protocol},
     settings::SmscSettings,
     shared::{Response, Shared},
+    ticket::{Gathered, Ticket},
 };
 use crate::{
     inbox::{Event as InboxEvent, Inbox, Respond, Responder, Verdict},
-    message::{Acceptance, MessageOutcome, MessageResult},
-    metrics::{InboxMetrics, MessageMetrics},
-    outbox::Answers,
+    message::{Acceptance, MessageResult},
+    metrics::InboxMetrics,
     outcome::Reason,
     smpp::{
         CommandId, CommandStatus, Pdu,
@@ -43,8 +42,8 @@ pub struct SmscJob {
     pub request: SmscRequest,
     /// What has not been dispatched by then is not sent.
     pub deadline: Instant,
-    /// Who is told.
-    pub reply: MessageReply,
+    /// Under which its end is told.
+    pub ticket: Ticket,
 }
 
 /// The requests that an upstream service can cause.
@@ -72,7 +71,7 @@ impl SmscRequest {
 
 /// A request in flight.
 struct Pending {
-    reply: MessageReply,
+    ticket: Ticket,
     response: CommandId,
     sent_at: Instant,
 }
@@ -93,9 +92,8 @@ pub(super) struct SmscLink {
     /// The SMSC has unbound; what is in flight may still be answered.
     peer_unbinds: bool,
     ended: Option<Ended>,
-    answers: Answers<MessageOutcome>,
+    ends: Gathered,
     incoming: Vec<(InboxEvent, Responder)>,
-    messages: MessageMetrics,
     inbox_metrics: InboxMetrics,
     turn: Turn,
 }
@@ -105,7 +103,6 @@ pub(super) struct SmscLink {
 struct Turn {
     submitted: u64,
     answered: u64,
-    accepted: u64,
 }
 
 impl SmscLink {
@@ -113,10 +110,10 @@ impl SmscLink {
         settings: Arc<SmscSettings>,
         shared: Arc<Shared<SmscJob>>,
         inbox: Arc<Inbox>,
-        messages: MessageMetrics,
         inbox_metrics: InboxMetrics,
     ) -> Self {
         let responder: Arc<dyn Respond> = Arc::<Shared<SmscJob>>::clone(&shared);
+        let peer = Arc::clone(&settings.link.peer);
         Self {
             session: Session::esme(settings.session.clone()),
             window: Window::new(settings.link.window),
@@ -129,9 +126,8 @@ impl SmscLink {
             paused_until: None,
             peer_unbinds: false,
             ended: None,
-            answers: Answers::new(),
+            ends: Gathered::new(peer),
             incoming: Vec::new(),
-            messages,
             inbox_metrics,
             turn: Turn::default(),
         }
@@ -226,7 +222,7 @@ impl SmscLink {
         if let MessageResult::Rejected { status, .. } = result {
             self.throttle(now, status);
         }
-        self.conclude(pending.reply, result);
+        self.ends.push(pending.ticket, result);
     }
 
     /// What a response says about its request.
@@ -273,22 +269,6 @@ impl SmscLink {
         }
     }
 
-    fn conclude(&mut self, reply: MessageReply, result: MessageResult) {
-        let metrics = &self.messages;
-        match &result {
-            MessageResult::Accepted(_) => self.turn.accepted += 1,
-            MessageResult::Rejected { temporary, .. } => match temporary {
-                true => metrics.rejected_temporary.increment(1),
-                false => metrics.rejected_permanent.increment(1),
-            },
-            MessageResult::NotSent { .. } => metrics.not_sent.increment(1),
-            MessageResult::Unknown { .. } => metrics.unknown.increment(1),
-        }
-        if let Some((reply, outcome)) = reply.conclude(result, &self.settings.link.peer) {
-            self.answers.push(reply, outcome);
-        }
-    }
-
     /// A number that no request in flight has. There is one, because the ring has twice as many
     /// slots as the window lets requests in.
     fn vacant_sequence(&mut self) -> Sequence {
@@ -318,7 +298,8 @@ impl SmscLink {
                 self.settings.link.response_timeout.as_millis()
             );
             let reason = Reason::Timeout;
-            self.conclude(pending.reply, MessageResult::Unknown { reason, detail });
+            self.ends
+                .push(pending.ticket, MessageResult::Unknown { reason, detail });
         }
         if expired > 0 {
             self.shared.metrics.timeouts.increment(expired);
@@ -352,7 +333,7 @@ impl Protocol for SmscLink {
     fn submit(&mut self, now: Instant, job: SmscJob) {
         let sequence = self.vacant_sequence();
         let pending = Pending {
-            reply: job.reply,
+            ticket: job.ticket,
             response: job.request.response(),
             sent_at: now,
         };
@@ -361,7 +342,7 @@ impl Protocol for SmscLink {
             self.window.insert(sequence.get(), deadline, pending)
         {
             let result = not_sent(Reason::QueueFull, "the window is full".into());
-            self.conclude(pending.reply, result);
+            self.ends.push(pending.ticket, result);
             return;
         }
         match self.write(sequence, &job.request) {
@@ -372,7 +353,8 @@ impl Protocol for SmscLink {
                     SessionError::TooLong { .. } => Reason::Invalid,
                 };
                 if let Some(pending) = self.window.take(sequence.get()) {
-                    self.conclude(pending.reply, not_sent(reason, error.to_string()));
+                    self.ends
+                        .push(pending.ticket, not_sent(reason, error.to_string()));
                 }
             }
         }
@@ -385,7 +367,7 @@ impl Protocol for SmscLink {
             Reason::Stopping => format!("{link} is stopping or drained"),
             _ => format!("{link} went down before it was sent"),
         };
-        self.conclude(job.reply, not_sent(reason, detail));
+        self.ends.push(job.ticket, not_sent(reason, detail));
     }
 
     fn deadline(job: &SmscJob) -> Instant {
@@ -471,14 +453,15 @@ impl Protocol for SmscLink {
                 self.shared.name
             );
             let reason = Reason::LinkLost;
-            self.conclude(pending.reply, MessageResult::Unknown { reason, detail });
+            self.ends
+                .push(pending.ticket, MessageResult::Unknown { reason, detail });
         }
         self.shared.metrics.lost.increment(lost);
         self.data_sm.clear();
     }
 
     fn flush(&mut self, now: Instant) {
-        self.answers.flush();
+        self.ends.flush();
         if !self.incoming.is_empty() {
             self.inbox.offer(now, self.incoming.drain(..));
         }
@@ -496,9 +479,6 @@ impl Protocol for SmscLink {
                 .totals
                 .answered
                 .fetch_add(turn.answered, Relaxed);
-        }
-        if turn.accepted > 0 {
-            self.messages.accepted.increment(turn.accepted);
         }
     }
 }

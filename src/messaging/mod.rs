@@ -1,15 +1,22 @@
-//! From a message request to PDUs in a link's queue: finds the route, chooses the first of its
-//! SMSCs that has a healthy bind, builds the PDUs and hands them over, a batch at a time.
+//! From a message request to PDUs in a link's queue, and from the ends that the links tell to the
+//! one outcome that the caller gets.
 //!
-//! What cannot be sent is answered at once, NOT_SENT, with what is wrong and where.
+//! Down: finds the route, chooses the first of its SMSCs that has a healthy bind, builds the PDUs
+//! and hands them over, a batch at a time. Up: [`Ends`] brings what became of them; what one SMSC
+//! did not take may go to another, everything else is told.
+//!
+//! What cannot be sent is answered at once, NOT_SENT, with what is wrong and where. Nothing here
+//! waits.
 
 mod build;
+mod flights;
+mod parts;
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering::Relaxed},
+        atomic::{AtomicU16, Ordering::Relaxed},
     },
 };
 
@@ -17,18 +24,19 @@ use arc_swap::ArcSwap;
 use tracing::trace;
 
 use crate::{
-    link::{MessageReply, NotTaken, SmscJob, SmscRequest, settings::SmscSettings},
+    link::{Ends, NotTaken, SmscJob, SmscRequest, Ticket, TicketNumber, settings::SmscSettings},
     message::{
         Message, MessageOutbox, MessageOutcome, MessageRequest, MessageResult, Operation,
         OperationRequest,
     },
     metrics::MessageMetrics,
-    outbox::Reply,
+    outbox::Answers,
     outcome::Reason,
     pool::Pool,
     route::{MessageRoute, Routes},
 };
 use build::Pdus;
+use flights::{Errand, Flight, Flights, Submission};
 
 /// An SMSC as messages see it.
 #[derive(Clone)]
@@ -37,22 +45,39 @@ pub struct Smsc {
     pub settings: Arc<SmscSettings>,
     /// Its links.
     pub pool: Arc<Pool<SmscJob>>,
-    /// Of messages that none of its links took; the links count the others.
+    /// Of requests that end with this SMSC.
     pub metrics: MessageMetrics,
 }
 
-/// Messages on their way down.
+/// Messages on their way down, and their outcomes on the way up.
 pub struct Messaging {
     routes: Arc<ArcSwap<Routes>>,
     smscs: HashMap<Arc<str>, Smsc>,
+    flights: Flights,
     /// Tells the parts of one message from those of the next.
-    reference: AtomicU8,
+    reference: AtomicU16,
     /// Of messages that found no SMSC.
     metrics: MessageMetrics,
 }
 
 /// Why a message does not go down; for its caller.
 type Refusal = (Reason, String);
+
+/// A flight that is ready to go, with its PDUs.
+struct Departure<'a> {
+    smsc: &'a Smsc,
+    flight: Flight,
+    pdus: Pdus,
+}
+
+/// The end of a request at an SMSC.
+type End = (TicketNumber, MessageResult);
+
+/// What follows from an end.
+enum Next {
+    /// The caller is told.
+    Tell,
+}
 
 impl Messaging {
     /// The way to these SMSCs. `metrics` counts what finds no SMSC.
@@ -67,53 +92,99 @@ impl Messaging {
                 .into_iter()
                 .map(|smsc| (Arc::clone(&smsc.pool.peer), smsc))
                 .collect(),
+            flights: Flights::default(),
             // Handsets join parts by sender and reference, so two runs should not begin alike.
-            reference: AtomicU8::new(fastrand::u8(..)),
+            reference: AtomicU16::new(fastrand::u16(..)),
             metrics,
         }
     }
 
     /// Sends what `requests` holds; each outcome appears in `outbox` under the request's tag.
-    pub fn submit(&self, requests: Vec<MessageRequest>, outbox: &Arc<MessageOutbox>) {
+    pub fn submit(self: &Arc<Self>, requests: Vec<MessageRequest>, outbox: &Arc<MessageOutbox>) {
+        let flights = requests.into_iter().map(|request| {
+            let submission = Submission {
+                client: request.client,
+                id: request.id,
+                message: request.message,
+                reference: self.reference.fetch_add(1, Relaxed),
+            };
+            let errand = Errand::Message(Box::new(submission));
+            Flight::new(outbox.reply(request.tag), request.deadline, errand)
+        });
+        self.send(flights);
+    }
+
+    /// Gives messages to the SMSCs of their routes; those that find none are answered.
+    fn send(self: &Arc<Self>, flights: impl Iterator<Item = Flight>) {
         let routes = self.routes.load();
-        // Nearly always one SMSC, so a list is quicker than a map.
-        let mut batches: Vec<(&Smsc, VecDeque<SmscJob>)> = Vec::new();
-        for request in requests {
-            let reply = outbox.reply(request.tag);
-            match self.prepare(&routes, &request.message) {
-                Ok((smsc, Pdus::One(pdu))) => {
-                    let job = SmscJob {
-                        request: SmscRequest::Submit(pdu),
-                        deadline: request.deadline,
-                        reply: MessageReply::whole(reply),
-                    };
-                    match batches.iter_mut().find(|(own, _)| std::ptr::eq(*own, smsc)) {
-                        Some((_, jobs)) => jobs.push_back(job),
-                        None => batches.push((smsc, VecDeque::from([job]))),
-                    }
-                }
-                Ok((smsc, Pdus::Parts(pdus))) => {
-                    let jobs =
-                        MessageReply::parts(reply, pdus.len())
-                            .zip(pdus)
-                            .map(|(reply, pdu)| SmscJob {
-                                request: SmscRequest::Submit(pdu),
-                                deadline: request.deadline,
-                                reply,
-                            });
-                    smsc.hand_over_together(jobs.collect());
-                }
-                Err(refusal) => self.refuse(reply, refusal),
+        let mut departures = Vec::with_capacity(flights.size_hint().0);
+        for flight in flights {
+            let prepared = match &flight.errand {
+                Errand::Message(submission) => self.prepare(&routes, submission),
+                // It names its SMSC, and is handed over by `operate`.
+                Errand::Operation => continue,
+            };
+            match prepared {
+                Ok((smsc, pdus)) => departures.push(Departure { smsc, flight, pdus }),
+                Err(refusal) => self.refuse(flight, refusal),
             }
         }
-        for (smsc, jobs) in batches {
-            smsc.hand_over(jobs);
+        self.depart(departures);
+    }
+
+    /// Takes the flights into the table, then hands their PDUs over.
+    fn depart<'a>(self: &Arc<Self>, departures: Vec<Departure<'a>>) {
+        // Nearly always one SMSC, so a list is quicker than a map.
+        let mut batches: Vec<(&'a Smsc, VecDeque<SmscJob>)> = Vec::new();
+        let mut long: Vec<(&'a Smsc, VecDeque<SmscJob>)> = Vec::new();
+        let job = |number, deadline, pdu| SmscJob {
+            request: SmscRequest::Submit(pdu),
+            deadline,
+            ticket: self.ticket(number),
+        };
+        {
+            let mut flights = self.flights.open();
+            for Departure {
+                smsc,
+                mut flight,
+                pdus,
+            } in departures
+            {
+                let deadline = flight.deadline;
+                match pdus {
+                    Pdus::One(pdu) => {
+                        flight.depart(1);
+                        let numbers = flights.insert(flight);
+                        let jobs = numbers.zip([pdu]).map(|(n, pdu)| job(n, deadline, pdu));
+                        match batches.iter_mut().find(|(own, _)| std::ptr::eq(*own, smsc)) {
+                            Some((_, batch)) => batch.extend(jobs),
+                            None => batches.push((smsc, jobs.collect())),
+                        }
+                    }
+                    Pdus::Parts(pdus) => {
+                        flight.depart(pdus.len());
+                        let numbers = flights.insert(flight);
+                        let jobs = numbers.zip(pdus).map(|(n, pdu)| job(n, deadline, pdu));
+                        long.push((smsc, jobs.collect()));
+                    }
+                }
+            }
+        }
+        // The parts of one message stay together: on one bind, or not sent.
+        for (smsc, mut jobs) in long {
+            let taken = smsc.pool.submit_together(&mut jobs);
+            self.take_back(smsc, jobs, taken);
+        }
+        for (smsc, mut jobs) in batches {
+            let taken = smsc.pool.submit(&mut jobs);
+            self.take_back(smsc, jobs, taken);
         }
     }
 
     /// Asks the SMSC about a message, or changes it.
-    pub fn operate(&self, request: OperationRequest, outbox: &Arc<MessageOutbox>) {
+    pub fn operate(self: &Arc<Self>, request: OperationRequest, outbox: &Arc<MessageOutbox>) {
         let reply = outbox.reply(request.tag);
+        let mut flight = Flight::new(reply, request.deadline, Errand::Operation);
         let name = match &request.operation {
             Operation::Query(message)
             | Operation::Cancel(message, _)
@@ -121,25 +192,39 @@ impl Messaging {
         };
         let Some(smsc) = self.smscs.get(name) else {
             let detail = format!("smsc: there is no SMSC {name:?}; use the one told in the result");
-            self.refuse(reply, (Reason::NoRoute, detail));
+            self.refuse(flight, (Reason::NoRoute, detail));
             return;
         };
-        match build::operation(request.operation, &smsc.settings) {
-            Ok(pdu) => smsc.hand_over(VecDeque::from([SmscJob {
+        let pdu = match build::operation(request.operation, &smsc.settings) {
+            Ok(pdu) => pdu,
+            Err(detail) => return self.refuse(flight, (Reason::Invalid, detail)),
+        };
+        flight.depart(1);
+        let numbers = self.flights.open().insert(flight);
+        let mut jobs = numbers
+            .zip([pdu])
+            .map(|(number, pdu)| SmscJob {
                 request: pdu,
                 deadline: request.deadline,
-                reply: MessageReply::whole(reply),
-            }])),
-            Err(detail) => self.refuse(reply, (Reason::Invalid, detail)),
-        }
+                ticket: self.ticket(number),
+            })
+            .collect();
+        let taken = smsc.pool.submit(&mut jobs);
+        self.take_back(smsc, jobs, taken);
+    }
+
+    fn ticket(self: &Arc<Self>, number: TicketNumber) -> Ticket {
+        let ends: Arc<dyn Ends> = Arc::<Self>::clone(self);
+        Ticket::new(ends, number)
     }
 
     /// The SMSC and the PDUs of a message.
-    fn prepare(&self, routes: &Routes, message: &Message) -> Result<(&Smsc, Pdus), Refusal> {
+    fn prepare(&self, routes: &Routes, submission: &Submission) -> Result<(&Smsc, Pdus), Refusal> {
+        let message = &submission.message;
         let route = self.route(routes, message)?;
         let smsc = self.first_healthy(route)?;
         let source = message.source.as_ref().or(route.default_source.as_ref());
-        let reference = || self.reference.fetch_add(1, Relaxed);
+        let reference = || submission.reference.to_be_bytes()[1];
         let pdus = build::submit(message, source, &smsc.settings, reference)
             .map_err(|detail| (Reason::Invalid, detail))?;
         Ok((smsc, pdus))
@@ -187,46 +272,146 @@ impl Messaging {
             })
     }
 
-    fn refuse(&self, reply: Reply<MessageOutcome>, (reason, detail): Refusal) {
+    fn refuse(&self, flight: Flight, (reason, detail): Refusal) {
         trace!(
             reason = reason.as_str(),
             "refused before an SMSC was chosen"
         );
-        self.metrics.not_sent.increment(1);
-        reply.send(MessageOutcome::not_sent(reason, detail));
+        let outcome = MessageOutcome::not_sent(reason, detail);
+        tell(vec![(flight, outcome)], &self.metrics);
+    }
+
+    /// Jobs that no link took have ended.
+    fn take_back(
+        self: &Arc<Self>,
+        smsc: &Smsc,
+        jobs: VecDeque<SmscJob>,
+        taken: Result<(), NotTaken>,
+    ) {
+        let Err(not_taken) = taken else {
+            return;
+        };
+        let result = refused_by(smsc, not_taken);
+        let mut ends: Vec<End> = jobs
+            .into_iter()
+            .map(|job| (job.ticket.redeem(), result.clone()))
+            .collect();
+        self.conclude(smsc, &mut ends);
+    }
+
+    /// Requests have ended at an SMSC: tells their callers, or tries elsewhere.
+    fn conclude(self: &Arc<Self>, smsc: &Smsc, ends: &mut Vec<End>) {
+        let settled: Vec<(Flight, MessageResult)> = {
+            let mut flights = self.flights.open();
+            ends.drain(..)
+                .filter_map(|(number, result)| flights.conclude(number, result))
+                .collect()
+        };
+        let mut told = Vec::with_capacity(settled.len());
+        for (flight, result) in settled {
+            match self.after(&flight, &result) {
+                Next::Tell => {
+                    let outcome = MessageOutcome {
+                        result,
+                        smsc: Some(Arc::clone(&smsc.pool.peer)),
+                        parts: flight.parts(),
+                        attempts: flight.attempts,
+                        repeated: false,
+                    };
+                    told.push((flight, outcome));
+                }
+            }
+        }
+        tell(told, &smsc.metrics);
+    }
+
+    /// What follows from the end of a flight at one SMSC.
+    fn after(&self, _flight: &Flight, _result: &MessageResult) -> Next {
+        Next::Tell
     }
 }
 
-impl Smsc {
-    fn hand_over(&self, mut jobs: VecDeque<SmscJob>) {
-        if let Err(not_taken) = self.pool.submit(&mut jobs) {
-            self.give_back(jobs, not_taken);
+impl Ends for Messaging {
+    fn ended(self: Arc<Self>, smsc: &Arc<str>, ends: &mut Vec<End>) {
+        if let Some(smsc) = self.smscs.get(smsc) {
+            self.conclude(smsc, ends);
         }
     }
 
-    fn hand_over_together(&self, mut jobs: VecDeque<SmscJob>) {
-        if let Err(not_taken) = self.pool.submit_together(&mut jobs) {
-            self.give_back(jobs, not_taken);
-        }
-    }
-
-    fn give_back(&self, jobs: VecDeque<SmscJob>, not_taken: NotTaken) {
-        let peer = &self.pool.peer;
-        let (reason, detail) = match not_taken {
-            NotTaken::Closed => (Reason::NoLink, format!("every bind to {peer} is down")),
-            NotTaken::Full => (
-                Reason::QueueFull,
-                format!("the queues to {peer} are full; send less, or raise queue_max or binds"),
-            ),
+    fn lost(self: Arc<Self>, number: TicketNumber, result: MessageResult) {
+        let Some((flight, result)) = self.flights.open().conclude(number, result) else {
+            return;
         };
-        self.metrics.not_sent.increment(jobs.len() as u64);
-        for job in jobs {
-            let result = MessageResult::NotSent {
-                reason,
-                detail: detail.clone(),
-            };
-            if let Some((reply, outcome)) = job.reply.conclude(result, peer) {
-                reply.send(outcome);
+        let outcome = MessageOutcome {
+            result,
+            smsc: None,
+            parts: flight.parts(),
+            attempts: flight.attempts,
+            repeated: false,
+        };
+        tell(vec![(flight, outcome)], &self.metrics);
+    }
+}
+
+/// Tells callers their outcomes: the one way on which a request leaves this floor.
+fn tell(told: Vec<(Flight, MessageOutcome)>, metrics: &MessageMetrics) {
+    let mut answers = Answers::new();
+    let mut counts = Counts::default();
+    for (flight, outcome) in told {
+        counts.count(&outcome.result);
+        answers.push(flight.reply, outcome);
+    }
+    counts.publish(metrics);
+    answers.flush();
+}
+
+/// The end of a job that no link of an SMSC took.
+fn refused_by(smsc: &Smsc, not_taken: NotTaken) -> MessageResult {
+    let peer = &smsc.pool.peer;
+    let (reason, detail) = match not_taken {
+        NotTaken::Closed => (Reason::NoLink, format!("every bind to {peer} is down")),
+        NotTaken::Full => (
+            Reason::QueueFull,
+            format!("the queues to {peer} are full; send less, or raise queue_max or binds"),
+        ),
+    };
+    MessageResult::NotSent { reason, detail }
+}
+
+/// Outcomes of a batch, added to the metrics at its end.
+#[derive(Default)]
+struct Counts {
+    accepted: u64,
+    rejected_temporary: u64,
+    rejected_permanent: u64,
+    not_sent: u64,
+    unknown: u64,
+}
+
+impl Counts {
+    fn count(&mut self, result: &MessageResult) {
+        let counter = match result {
+            MessageResult::Accepted(_) => &mut self.accepted,
+            MessageResult::Rejected {
+                temporary: true, ..
+            } => &mut self.rejected_temporary,
+            MessageResult::Rejected { .. } => &mut self.rejected_permanent,
+            MessageResult::NotSent { .. } => &mut self.not_sent,
+            MessageResult::Unknown { .. } => &mut self.unknown,
+        };
+        *counter += 1;
+    }
+
+    fn publish(self, metrics: &MessageMetrics) {
+        for (counter, count) in [
+            (&metrics.accepted, self.accepted),
+            (&metrics.rejected_temporary, self.rejected_temporary),
+            (&metrics.rejected_permanent, self.rejected_permanent),
+            (&metrics.not_sent, self.not_sent),
+            (&metrics.unknown, self.unknown),
+        ] {
+            if count > 0 {
+                counter.increment(count);
             }
         }
     }

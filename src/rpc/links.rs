@@ -45,6 +45,15 @@ impl proto::links_server::Links for LinksService {
         respond(drained)
     }
 
+    type TraceStream = tokio_stream::Empty<Result<proto::TraceBatch, Status>>;
+
+    async fn trace(
+        &self,
+        _request: Request<proto::TraceRequest>,
+    ) -> Result<Response<Self::TraceStream>, Status> {
+        Err(Status::unimplemented("Trace"))
+    }
+
     async fn resume(
         &self,
         request: Request<LinkRequest>,
@@ -102,6 +111,7 @@ impl From<LinkStatus> for proto::Link {
             reconnects: link.reconnects,
             state_age_ms: u64::try_from(link.state_age.as_millis()).unwrap_or(u64::MAX),
             last_error: link.last_error,
+            last_errors: Vec::new(),
         }
     }
 }

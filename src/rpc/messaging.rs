@@ -15,8 +15,9 @@ use super::{
     deadline::Deadlines,
     fault::Fault,
     proto::{
-        self, CancelRequest, OperationResult, QueryRequest, QueryResult, ReceiveRequest,
-        ReplaceRequest, SubmitBatch, SubmitRequest, SubmitResult, SubmitResults,
+        self, CancelRequest, ExplainRouteRequest, OperationResult, PreviewRequest, PreviewResult,
+        QueryRequest, QueryResult, ReceiveRequest, ReplaceRequest, RouteExplanation, SubmitBatch,
+        SubmitRequest, SubmitResult, SubmitResults,
     },
     services::Services,
     settings::RpcSettings,
@@ -69,7 +70,7 @@ impl MessagingService {
         client: Arc<Client>,
         deadlines: Deadlines,
         request: AskedOperation,
-    ) -> Result<(String, MessageOutcome), Status> {
+    ) -> Result<(Arc<str>, MessageOutcome), Status> {
         let operations = Arc::new(Operations {
             messaging: Arc::clone(&self.messaging),
             deadlines,
@@ -136,6 +137,20 @@ impl proto::messaging_server::Messaging for MessagingService {
         Ok(Response::new(translate::operation_result(id, outcome)))
     }
 
+    async fn preview(
+        &self,
+        _request: Request<PreviewRequest>,
+    ) -> Result<Response<PreviewResult>, Status> {
+        Err(Status::unimplemented("Preview"))
+    }
+
+    async fn explain_route(
+        &self,
+        _request: Request<ExplainRouteRequest>,
+    ) -> Result<Response<RouteExplanation>, Status> {
+        Err(Status::unimplemented("ExplainRoute"))
+    }
+
     async fn receive(
         &self,
         request: Request<Streaming<ReceiveRequest>>,
@@ -168,7 +183,8 @@ impl Traffic for Submissions {
 
     fn translate(
         &self,
-        id: &str,
+        client: &ClientName,
+        id: &Arc<str>,
         request: SubmitRequest,
         tag: u32,
         received: Instant,
@@ -176,6 +192,8 @@ impl Traffic for Submissions {
         let deadline = self.deadlines.at(received, request.deadline_ms);
         Ok(MessageRequest {
             tag,
+            client: client.clone(),
+            id: Arc::clone(id),
             message: translate::message(id, request)?,
             deadline,
         })
@@ -194,7 +212,7 @@ impl Traffic for Submissions {
         MessageOutcome::not_sent(reason, detail)
     }
 
-    fn answer(id: String, outcome: MessageOutcome) -> SubmitResult {
+    fn answer(id: Arc<str>, outcome: MessageOutcome) -> SubmitResult {
         translate::submit_result(id, outcome)
     }
 }
@@ -261,7 +279,7 @@ impl Traffic for Operations {
     type Request = AskedOperation;
     type Down = OperationRequest;
     type Outcome = MessageOutcome;
-    type Answer = (String, MessageOutcome);
+    type Answer = (Arc<str>, MessageOutcome);
 
     fn take_id(request: &mut AskedOperation) -> String {
         std::mem::take(&mut request.request_id)
@@ -269,7 +287,8 @@ impl Traffic for Operations {
 
     fn translate(
         &self,
-        id: &str,
+        _client: &ClientName,
+        id: &Arc<str>,
         request: AskedOperation,
         tag: u32,
         received: Instant,
@@ -297,7 +316,7 @@ impl Traffic for Operations {
         MessageOutcome::not_sent(reason, detail)
     }
 
-    fn answer(id: String, outcome: MessageOutcome) -> (String, MessageOutcome) {
+    fn answer(id: Arc<str>, outcome: MessageOutcome) -> (Arc<str>, MessageOutcome) {
         (id, outcome)
     }
 }

@@ -102,7 +102,10 @@ impl proto::payments_server::Payments for PaymentsService {
                 client.name()
             ))
         })?;
-        Ok(Response::new(translate::payment_result(payment_id, answer)))
+        Ok(Response::new(translate::payment_result(
+            &payment_id,
+            answer,
+        )))
     }
 
     async fn lookup(
@@ -139,7 +142,8 @@ impl Traffic for Transactions {
 
     fn translate(
         &self,
-        id: &str,
+        _client: &ClientName,
+        id: &Arc<str>,
         request: TransactRequest,
         tag: u32,
         received: Instant,
@@ -165,8 +169,8 @@ impl Traffic for Transactions {
         PaymentAnswer::not_sent(reason, detail)
     }
 
-    fn answer(id: String, outcome: PaymentAnswer) -> PaymentResult {
-        translate::payment_result(id, outcome)
+    fn answer(id: Arc<str>, outcome: PaymentAnswer) -> PaymentResult {
+        translate::payment_result(&id, outcome)
     }
 }
 

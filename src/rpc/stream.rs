@@ -47,7 +47,8 @@ pub(super) trait Traffic: Send + Sync + 'static {
     /// The request for the floor below.
     fn translate(
         &self,
-        id: &str,
+        client: &ClientName,
+        id: &Arc<str>,
         request: Self::Request,
         tag: u32,
         received: Instant,
@@ -65,7 +66,7 @@ pub(super) trait Traffic: Send + Sync + 'static {
     fn refused(reason: Reason, detail: String) -> Self::Outcome;
 
     /// What the caller is told.
-    fn answer(id: String, outcome: Self::Outcome) -> Self::Answer;
+    fn answer(id: Arc<str>, outcome: Self::Outcome) -> Self::Answer;
 }
 
 /// Traffic that comes in streams of batches.
@@ -127,12 +128,14 @@ impl<T: Traffic> Pipeline<T> {
         self.client.count_requests(T::KIND, count as u64);
         let mut down = Vec::with_capacity(granted);
         for (nth, (position, mut request)) in requests.take(count).enumerate() {
-            let id = T::take_id(&mut request);
+            let id: Arc<str> = T::take_id(&mut request).into();
             let charged = nth < granted;
             let tag = self.slots.next_tag();
             if charged {
-                let translated = within_batch(position)
-                    .and_then(|()| self.traffic.translate(&id, request, tag, received));
+                let translated = within_batch(position).and_then(|()| {
+                    self.traffic
+                        .translate(self.client.name(), &id, request, tag, received)
+                });
                 match translated {
                     Ok(request) => down.push(request),
                     Err(fault) => {
@@ -158,7 +161,7 @@ impl<T: Traffic> Pipeline<T> {
         detail: &str,
     ) {
         for mut request in requests.take(self.room()) {
-            let id = T::take_id(&mut request);
+            let id: Arc<str> = T::take_id(&mut request).into();
             let tag = self.slots.next_tag();
             self.slots.fill(tag, Slot { id, charged: false });
             self.refuse(tag, reason, detail.to_owned());
@@ -261,7 +264,7 @@ impl<O: outbox::Outcome> Orphans<O> {
 
 /// What is kept of a request while it is in flight.
 struct Slot {
-    id: String,
+    id: Arc<str>,
     /// Whether it counts against the client's limit.
     charged: bool,
 }

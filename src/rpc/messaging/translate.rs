@@ -1,11 +1,14 @@
 //! Between the contract's messages and Sampan's own. Strings and bytes are moved, never copied.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::{
     inbox::{self, Delivery, EventKind},
     message::{
         Acceptance, Address, Body, Message, MessageOutcome, MessageRef, MessageResult, Operation,
+        TrafficClass, Transliteration,
     },
     outcome::Reason,
     rpc::{
@@ -73,7 +76,35 @@ pub(super) fn message(id: &str, request: SubmitRequest) -> Result<Message, Fault
         priority: priority(request.priority)?,
         protocol_id: fault::octet("protocol_id", request.protocol_id)?,
         tlvs: tlvs(request.tlvs)?,
+        schedule_s: request.schedule_s,
+        class: class(request.traffic_class)?,
+        transliteration: transliteration(request.transliteration)?,
+        resend_after_unknown: request.resend_after_unknown,
     })
+}
+
+fn class(class: i32) -> Result<TrafficClass, Fault> {
+    match proto::TrafficClass::try_from(class) {
+        Ok(proto::TrafficClass::Normal) => Ok(TrafficClass::Normal),
+        Ok(proto::TrafficClass::Urgent) => Ok(TrafficClass::Urgent),
+        Ok(proto::TrafficClass::Bulk) => Ok(TrafficClass::Bulk),
+        Err(_) => Err(Fault::new(
+            "traffic_class",
+            format!("{class} is no TrafficClass"),
+        )),
+    }
+}
+
+fn transliteration(wanted: i32) -> Result<Transliteration, Fault> {
+    match proto::Transliteration::try_from(wanted) {
+        Ok(proto::Transliteration::Default) => Ok(Transliteration::Default),
+        Ok(proto::Transliteration::Off) => Ok(Transliteration::Off),
+        Ok(proto::Transliteration::On) => Ok(Transliteration::On),
+        Err(_) => Err(Fault::new(
+            "transliteration",
+            format!("{wanted} is no Transliteration"),
+        )),
+    }
 }
 
 fn present_address(field: &str, address: Option<proto::Address>) -> Result<Address, Fault> {
@@ -184,13 +215,15 @@ fn message_ref(
     })
 }
 
-pub(super) fn submit_result(request_id: String, outcome: MessageOutcome) -> SubmitResult {
+pub(super) fn submit_result(request_id: Arc<str>, outcome: MessageOutcome) -> SubmitResult {
     let retry_is_safe = outcome.retry_is_safe();
     let smsc = outcome.smsc.as_deref().unwrap_or_default().to_owned();
     let parts = outcome.parts.into();
+    let attempts = outcome.attempts.into();
+    let repeated = outcome.repeated;
     let (told, acceptance) = Told::of(outcome.result);
     SubmitResult {
-        request_id,
+        request_id: request_id.as_ref().to_owned(),
         outcome: told.outcome.into(),
         retry_is_safe,
         message_ids: acceptance.map(message_ids).unwrap_or_default(),
@@ -199,14 +232,16 @@ pub(super) fn submit_result(request_id: String, outcome: MessageOutcome) -> Subm
         detail: told.detail,
         smsc,
         parts,
+        repeated,
+        attempts,
     }
 }
 
-pub(super) fn operation_result(request_id: String, outcome: MessageOutcome) -> OperationResult {
+pub(super) fn operation_result(request_id: Arc<str>, outcome: MessageOutcome) -> OperationResult {
     operation(request_id, outcome).0
 }
 
-pub(super) fn query_result(request_id: String, outcome: MessageOutcome) -> QueryResult {
+pub(super) fn query_result(request_id: Arc<str>, outcome: MessageOutcome) -> QueryResult {
     let (result, acceptance) = operation(request_id, outcome);
     let mut answer = QueryResult {
         result: Some(result),
@@ -225,12 +260,15 @@ pub(super) fn query_result(request_id: String, outcome: MessageOutcome) -> Query
     answer
 }
 
-fn operation(request_id: String, outcome: MessageOutcome) -> (OperationResult, Option<Acceptance>) {
+fn operation(
+    request_id: Arc<str>,
+    outcome: MessageOutcome,
+) -> (OperationResult, Option<Acceptance>) {
     let retry_is_safe = outcome.retry_is_safe();
     let smsc = outcome.smsc.as_deref().unwrap_or_default().to_owned();
     let (told, acceptance) = Told::of(outcome.result);
     let result = OperationResult {
-        request_id,
+        request_id: request_id.as_ref().to_owned(),
         outcome: told.outcome.into(),
         retry_is_safe,
         rejection: told.rejection,
@@ -321,6 +359,8 @@ pub(super) fn event((delivery_id, event): Delivery) -> proto::Event {
             EventKind::Message(message) => proto::event::Kind::Message(message.into()),
             EventKind::Receipt(receipt) => proto::event::Kind::Receipt(receipt.into()),
         }),
+        redelivered: false,
+        received_at_ms: 0,
     }
 }
 
@@ -343,6 +383,8 @@ impl From<inbox::MobileOriginated> for proto::MobileOriginated {
             esm_class: message.esm_class.into(),
             user_data_header: message.user_data_header,
             tlvs: message.tlvs.into_iter().map(tlv).collect(),
+            parts: 1,
+            missing_parts: Vec::new(),
         }
     }
 }
@@ -357,6 +399,7 @@ impl From<inbox::Receipt> for proto::Receipt {
             done_date: text(&receipt.done_date),
             data: receipt.data,
             tlvs: receipt.tlvs.into_iter().map(tlv).collect(),
+            ..Self::default()
         }
     }
 }

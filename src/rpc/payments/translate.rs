@@ -212,17 +212,17 @@ pub(super) fn lookup_result(payment_id: String, found: Option<PaymentAnswer>) ->
         .unwrap_or_default();
     LookupResult {
         found: found.is_some(),
-        payment: found.map(|answer| payment_result(payment_id, answer)),
+        payment: found.map(|answer| payment_result(&payment_id, answer)),
         late_response_code,
     }
 }
 
-pub(super) fn payment_result(payment_id: String, answer: PaymentAnswer) -> PaymentResult {
+pub(super) fn payment_result(payment_id: &str, answer: PaymentAnswer) -> PaymentResult {
     let retry_is_safe = answer.outcome.retry_is_safe();
     let (outcome, reason, detail) = outcome(answer.outcome);
     let reversal_reason = answer.reversal.as_ref().map(|reversal| reversal.reason);
     PaymentResult {
-        payment_id,
+        payment_id: payment_id.to_owned(),
         outcome: outcome.into(),
         retry_is_safe,
         response_code: field(&answer.response_code),

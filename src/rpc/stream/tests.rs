@@ -60,7 +60,8 @@ impl Traffic for Below {
 
     fn translate(
         &self,
-        _id: &str,
+        _client: &ClientName,
+        _id: &Arc<str>,
         request: &'static str,
         tag: u32,
         _received: Instant,
@@ -80,8 +81,8 @@ impl Traffic for Below {
         Told::Refused(reason, detail)
     }
 
-    fn answer(id: String, outcome: Told) -> (String, Told) {
-        (id, outcome)
+    fn answer(id: Arc<str>, outcome: Told) -> (String, Told) {
+        (id.as_ref().to_owned(), outcome)
     }
 }
 
