@@ -156,7 +156,7 @@ pub fn table(links: &[LinkStatus]) -> String {
             link.name,
             link.kind.as_str(),
             link.address,
-            link.state.as_str(),
+            state(link),
             in_flight,
             link.queued,
             link.submitted,
@@ -168,6 +168,14 @@ pub fn table(links: &[LinkStatus]) -> String {
         debug_assert!(written.is_ok(), "writing to a String cannot fail");
     }
     text
+}
+
+fn state(link: &LinkStatus) -> String {
+    match (link.state, link.paused) {
+        // Rounded up, so that nobody looks for what goes on before it does.
+        (LinkState::Up, Some(paused)) => format!("paused {} s", paused.as_millis().div_ceil(1000)),
+        (state, _) => state.as_str().to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -193,6 +201,7 @@ mod tests {
             reconnects: 0,
             state_age: Duration::ZERO,
             last_error: last_error.into(),
+            paused: None,
         }
     }
 
@@ -225,6 +234,16 @@ mod tests {
             reasons(&links, false),
             ["smsc one: no link is up: drained; `sampan links resume` takes it back\n"]
         );
+    }
+
+    #[test]
+    fn a_bind_that_its_smsc_has_throttled_is_shown_with_the_time_that_is_left() {
+        let mut paused = link("one", 1, LinkState::Up, "");
+        paused.paused = Some(Duration::from_millis(1_200));
+        let shown = table(&[paused, link("one", 2, LinkState::Up, "")]);
+        let lines: Vec<&str> = shown.lines().collect();
+        assert!(lines[1].contains(" paused 2 s "), "{shown}");
+        assert!(lines[2].contains(" up "), "{shown}");
     }
 
     #[test]

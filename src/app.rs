@@ -32,12 +32,15 @@ use crate::{
         settings::{BankSettings, SmscSettings},
     },
     links::Links,
-    messaging::{Messaging, Smsc},
+    messaging::{Limiter, Messaging, Smsc},
     metrics::Metrics,
     payment::{BankDesk, Payments, Registry, StanAllocator},
     pool::Pool,
     route::Routes,
-    rpc::{Counts, RpcError, Server, Services, settings::Listen},
+    rpc::{
+        Counts, RpcError, Server, Services,
+        settings::{ClientSettings, Listen},
+    },
 };
 
 /// How often what nobody waits for is looked after: late acknowledgements, gauges.
@@ -107,7 +110,8 @@ impl App {
         let inbox = Inbox::new(config.inbox.acknowledge_timeout);
         let routes = Routes::new(config.message_routes, config.payment_routes);
         let peers = Peers::start(config.smscs, config.banks, &inbox, &metrics);
-        let services = peers.services(routes, &inbox, &metrics);
+        let limiter = limiter(&config.clients, &metrics);
+        let services = peers.services(routes, limiter, &inbox, &metrics);
         let links = Arc::clone(&services.links);
         let server = match Server::bind(&config.rpc, &config.clients, services).await {
             Ok(server) => server,
@@ -300,16 +304,25 @@ impl Peers {
     }
 
     /// What the contract stands on.
-    fn services(&self, routes: Routes, inbox: &Arc<Inbox>, metrics: &Metrics) -> Services {
+    fn services(
+        &self,
+        routes: Routes,
+        limiter: Limiter,
+        inbox: &Arc<Inbox>,
+        metrics: &Metrics,
+    ) -> Services {
         let routes = Arc::new(ArcSwap::from_pointee(routes));
         let smsc_pools = self.smscs.iter().map(|smsc| Arc::clone(&smsc.pool));
         Services {
             links: Arc::new(Links::new(smsc_pools.collect(), self.bank_pools.clone())),
-            messaging: Arc::new(Messaging::new(
-                Arc::clone(&routes),
-                self.smscs.iter().cloned(),
-                metrics.messages("-"),
-            )),
+            messaging: Arc::new(
+                Messaging::new(
+                    Arc::clone(&routes),
+                    self.smscs.iter().cloned(),
+                    metrics.messages("-"),
+                )
+                .limited_by(limiter),
+            ),
             payments: Arc::new(Payments::new(
                 routes,
                 self.desks.iter().cloned(),
@@ -371,6 +384,15 @@ impl Peers {
         self.link_tasks.iter().for_each(JoinHandle::abort);
         self.desk_tasks.iter().for_each(JoinHandle::abort);
     }
+}
+
+/// The limits of the clients that have one.
+fn limiter(clients: &[ClientSettings], metrics: &Metrics) -> Limiter {
+    let limits = clients.iter().filter_map(|client| {
+        let refused = metrics.client_rate(&client.name);
+        Some((client.name.clone(), client.rate?, refused))
+    });
+    Limiter::new(limits, Instant::now())
 }
 
 async fn serve_rpc(server: Server, stops: watch::Receiver<bool>) {

@@ -16,7 +16,7 @@
 //! | the contract | [`rpc`] |
 //! | what a request becomes | [`messaging`], [`payment`], [`links`], with [`route`], [`journal`], [`inbox`] beside them |
 //! | the peers | [`pool`], [`link`] |
-//! | the protocols, pure | [`smpp`], [`iso8583`], [`window`] |
+//! | the protocols, pure | [`smpp`], [`iso8583`], [`window`], [`rate`] |
 //! | shared words | [`message`], [`outcome`], [`outbox`], [`client`], [`clock`], [`status`], [`metrics`] |
 //!
 //! The invariants that all of this serves stand in `docs/ARCHITECTURE.md`.
@@ -39,6 +39,7 @@ pub mod outbox;
 pub mod outcome;
 pub mod payment;
 pub mod pool;
+pub mod rate;
 pub mod route;
 pub mod rpc;
 pub mod smpp;

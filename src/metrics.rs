@@ -39,6 +39,14 @@ pub const COUNTERS: &[(&str, &str)] = &[
     ),
     (LINK_THROTTLES, "Answers that told the link to send less."),
     (
+        LINK_THROTTLED_SECONDS,
+        "Seconds of pause that such answers have brought, counted as a pause begins.",
+    ),
+    (
+        LINK_RATE_WAITS,
+        "Turns of the link in which its rate let fewer requests go than the window had room for.",
+    ),
+    (
         LINK_UNMATCHED,
         "Answers without a request: late, repeated or unknown.",
     ),
@@ -73,7 +81,7 @@ pub const COUNTERS: &[(&str, &str)] = &[
     ),
     (
         CLIENT_REFUSED,
-        "Requests refused before anything was done, by why: invalid or limit.",
+        "Requests refused before anything was done, by why: invalid, limit (too many in flight) or rate (tps).",
     ),
     (
         CLIENT_ABANDONED,
@@ -93,7 +101,15 @@ pub const GAUGES: &[(&str, &str)] = &[
     ),
     (LINK_IN_FLIGHT, "Requests whose answer is awaited."),
     (LINK_WINDOW, "The most that may be in flight."),
-    (LINK_QUEUED, "Requests that wait for a window slot."),
+    (LINK_QUEUED, "Requests that wait to be sent."),
+    (
+        LINK_QUEUED_BY_CLASS,
+        "Those of an SMSC's link by class: urgent, normal or bulk.",
+    ),
+    (
+        LINK_PAUSED,
+        "1 while the link sends nothing because the SMSC wanted less.",
+    ),
     (
         REVERSALS_PENDING,
         "Reversals that the bank has not acknowledged yet.",
@@ -134,6 +150,8 @@ const LINK_TIMEOUTS: &str = "sampan_link_timeouts_total";
 const LINK_LOST: &str = "sampan_link_lost_requests_total";
 const LINK_RECONNECTS: &str = "sampan_link_reconnects_total";
 const LINK_THROTTLES: &str = "sampan_link_throttles_total";
+const LINK_THROTTLED_SECONDS: &str = "sampan_link_throttled_seconds_total";
+const LINK_RATE_WAITS: &str = "sampan_link_rate_waits_total";
 const LINK_UNMATCHED: &str = "sampan_link_unmatched_answers_total";
 const LINK_PROTOCOL_ERRORS: &str = "sampan_link_protocol_errors_total";
 const LINK_UP: &str = "sampan_link_up";
@@ -141,6 +159,8 @@ const LINK_STATE: &str = "sampan_link_state";
 const LINK_IN_FLIGHT: &str = "sampan_link_in_flight";
 const LINK_WINDOW: &str = "sampan_link_window";
 const LINK_QUEUED: &str = "sampan_link_queued";
+const LINK_QUEUED_BY_CLASS: &str = "sampan_link_queued_by_class";
+const LINK_PAUSED: &str = "sampan_link_paused";
 const LINK_RESPONSE_SECONDS: &str = "sampan_link_response_seconds";
 const MESSAGE_OUTCOMES: &str = "sampan_message_outcomes_total";
 const PAYMENT_OUTCOMES: &str = "sampan_payment_outcomes_total";
@@ -237,6 +257,16 @@ impl Metrics {
             );
             (state, handle)
         };
+        let class = |class: &str| {
+            let [kind, peer, link] = labels.clone();
+            let labels = [kind, peer, link, ("class", class.to_owned())];
+            gauge!(LINK_QUEUED_BY_CLASS, &labels)
+        };
+        // No payment goes before another, so a bank has no classes.
+        let classes: &[&str] = match kind {
+            PeerKind::Smsc => &["urgent", "normal", "bulk"],
+            PeerKind::Bank => &[],
+        };
         let metrics = self.with(|| LinkMetrics {
             submitted: counter!(LINK_SUBMITTED, labels),
             answered: counter!(LINK_ANSWERED, labels),
@@ -244,6 +274,8 @@ impl Metrics {
             lost: counter!(LINK_LOST, labels),
             reconnects: counter!(LINK_RECONNECTS, labels),
             throttles: counter!(LINK_THROTTLES, labels),
+            throttled_seconds: counter!(LINK_THROTTLED_SECONDS, labels),
+            rate_waits: counter!(LINK_RATE_WAITS, labels),
             unmatched: counter!(LINK_UNMATCHED, labels),
             protocol_errors: counter!(LINK_PROTOCOL_ERRORS, labels),
             up: gauge!(LINK_UP, labels),
@@ -251,6 +283,8 @@ impl Metrics {
             in_flight: gauge!(LINK_IN_FLIGHT, labels),
             window: gauge!(LINK_WINDOW, labels),
             queued: gauge!(LINK_QUEUED, labels),
+            queued_by_class: classes.iter().copied().map(class).collect(),
+            paused: gauge!(LINK_PAUSED, labels),
             response_seconds: histogram!(LINK_RESPONSE_SECONDS, labels),
         });
         metrics.enter(LinkState::Down);
@@ -315,6 +349,12 @@ impl Metrics {
         }
     }
 
+    /// Counts the requests of a client that its tps refuses. To be fetched once per `[[client]]`.
+    pub fn client_rate(&self, name: &ClientName) -> Counter {
+        let name = name.as_str().to_owned();
+        self.with(|| counter!(CLIENT_REFUSED, "client" => name, "why" => "rate"))
+    }
+
     fn client(&self, name: &ClientName) -> ClientMetrics {
         let client = || name.as_str().to_owned();
         let requests = |service: &'static str| {
@@ -353,6 +393,8 @@ pub struct LinkMetrics {
     pub lost: Counter,
     pub reconnects: Counter,
     pub throttles: Counter,
+    pub throttled_seconds: Counter,
+    pub rate_waits: Counter,
     pub unmatched: Counter,
     pub protocol_errors: Counter,
     up: Gauge,
@@ -360,6 +402,8 @@ pub struct LinkMetrics {
     pub in_flight: Gauge,
     pub window: Gauge,
     pub queued: Gauge,
+    pub queued_by_class: Vec<Gauge>,
+    pub paused: Gauge,
     pub response_seconds: Histogram,
 }
 

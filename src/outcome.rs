@@ -19,7 +19,7 @@ pub enum Reason {
     LinkLost,
     /// Sampan is stopping, or the link is drained.
     Stopping,
-    /// The caller's limit of requests in flight was reached.
+    /// The caller's limit of requests in flight, or of parts per second, was reached.
     Limit,
     /// The record could not be made durable.
     Journal,

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use crate::link::{NotTaken, Shared, Stop};
+use crate::link::{NotTaken, Queued, Shared, Stop};
 
 /// The links to one peer.
 pub struct Pool<J> {
@@ -39,15 +39,30 @@ impl<J> Pool<J> {
         }
     }
 
+    fn least_loaded_first(&self) -> Vec<(usize, &Arc<Shared<J>>)> {
+        let up = self.links.iter().filter(|link| link.is_up());
+        let mut links: Vec<_> = up.map(|link| (link.load() as usize, link)).collect();
+        // What a paused link is given waits, so it comes last, however little it has to do.
+        links.sort_by_cached_key(|(load, link)| (link.is_paused(), *load));
+        links
+    }
+}
+
+impl<J: Queued> Pool<J> {
     /// Spreads the jobs over the healthy links so that their loads come level. What could not be
     /// taken stays in `jobs`, and the error says why.
     pub fn submit(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
         let links = self.least_loaded_first();
-        let load: usize = links.iter().map(|(load, _)| load).sum();
-        let level = (load + jobs.len()).div_ceil(links.len().max(1));
+        let going = links.iter().take_while(|(_, link)| !link.is_paused());
+        let going = match going.count() {
+            0 => links.as_slice(),
+            count => links.get(..count).unwrap_or_default(),
+        };
+        let load: usize = going.iter().map(|(load, _)| load).sum();
+        let level = (load + jobs.len()).div_ceil(going.len().max(1));
         let mut not_taken = NotTaken::Closed;
         // One lock per link and batch: each gets its share in one piece.
-        for (load, link) in &links {
+        for (load, link) in going {
             if let Err(error) = link.enqueue(jobs, level.saturating_sub(*load).min(jobs.len())) {
                 not_taken = error;
             }
@@ -80,11 +95,17 @@ impl<J> Pool<J> {
         Err(not_taken)
     }
 
-    fn least_loaded_first(&self) -> Vec<(usize, &Arc<Shared<J>>)> {
-        let up = self.links.iter().filter(|link| link.is_up());
-        let mut links: Vec<_> = up.map(|link| (link.load() as usize, link)).collect();
-        links.sort_by_key(|(load, _)| *load);
-        links
+    /// As [`Pool::submit_together`], before everything else that waits in the same lane: for what the
+    /// peer has just refused because it wanted less.
+    pub fn submit_front(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
+        let mut not_taken = NotTaken::Closed;
+        for (_, link) in self.least_loaded_first() {
+            match link.enqueue_front(jobs) {
+                Ok(()) => return Ok(()),
+                Err(error) => not_taken = error,
+            }
+        }
+        Err(not_taken)
     }
 }
 
@@ -93,7 +114,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{link::settings::LinkSettings, metrics::Metrics, status::PeerKind};
+    use crate::{
+        link::{Lane, settings::LinkSettings},
+        metrics::Metrics,
+        status::PeerKind,
+    };
+
+    impl Queued for u32 {
+        fn lane(&self) -> Lane {
+            Lane::ONLY
+        }
+    }
 
     /// A pool of links with room for 10 jobs each, of which the first `up` are up.
     fn pool(links: u16, up: usize) -> Pool<u32> {
@@ -159,6 +190,35 @@ mod tests {
         assert_eq!(pool.submit(&mut jobs), Err(NotTaken::Full));
         assert_eq!(loads(&pool), [10, 10]);
         assert_eq!(jobs, [20, 21, 22, 23, 24]);
+    }
+
+    #[test]
+    fn a_paused_link_gets_nothing_while_another_one_goes_on() {
+        let pool = pool(3, 3);
+        pool.links()[0].pause_for_tests(true);
+        pool.submit(&mut (0..6).collect()).unwrap();
+        assert_eq!(loads(&pool), [0, 3, 3]);
+        pool.submit_front(&mut (0..1).collect()).unwrap();
+        assert_eq!(loads(&pool), [0, 4, 3]);
+        for link in pool.links() {
+            link.pause_for_tests(true);
+        }
+        pool.submit(&mut (0..5).collect()).unwrap();
+        assert_eq!(loads(&pool), [4, 4, 4], "all are paused, so all wait");
+    }
+
+    #[test]
+    fn what_the_peer_refused_for_now_goes_first_even_into_a_full_queue() {
+        let pool = pool(1, 1);
+        pool.submit(&mut (0..10).collect()).unwrap();
+        let mut parts: VecDeque<u32> = (100..102).collect();
+        pool.submit_front(&mut parts).unwrap();
+        let link = &pool.links()[0];
+        let first: Vec<u32> = (0..3).filter_map(|_| link.take_for_tests()).collect();
+        assert_eq!((first, parts.len()), (vec![100, 101, 0], 0));
+        let mut too_many: VecDeque<u32> = (0..12).collect();
+        assert_eq!(pool.submit_front(&mut too_many), Err(NotTaken::Full));
+        assert_eq!(too_many.len(), 12);
     }
 
     #[test]

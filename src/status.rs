@@ -89,4 +89,6 @@ pub struct LinkStatus {
     pub state_age: Duration,
     /// The last error, with what to do; empty if none.
     pub last_error: String,
+    /// How much longer nothing is sent, because the peer wanted less.
+    pub paused: Option<Duration>,
 }

@@ -10,7 +10,7 @@ use std::{
 /// From the bottom up: a module may use those on its own line and on the lines before it.
 const FLOORS: &[&[&str]] = &[
     &[
-        "smpp", "iso8583", "window", "outcome", "outbox", "client", "status",
+        "smpp", "iso8583", "window", "rate", "outcome", "outbox", "client", "status",
     ],
     &["clock", "message", "metrics"],
     &["inbox", "route", "journal"],
@@ -162,10 +162,12 @@ fn protocol_cores_know_nothing_but_themselves() {
 }
 
 #[test]
-fn the_window_knows_neither_clock_nor_crate() {
-    let code = code(&fs::read_to_string(root().join("src/window.rs")).unwrap());
-    assert_eq!(uses(&code), Vec::<String>::new());
-    assert!(!code.contains("Instant::now") && !code.contains("tokio"));
+fn the_window_and_the_rate_know_neither_clock_nor_crate() {
+    for file in ["src/window.rs", "src/rate.rs"] {
+        let code = code(&fs::read_to_string(root().join(file)).unwrap());
+        assert_eq!(uses(&code), Vec::<String>::new());
+        assert!(!code.contains("Instant::now") && !code.contains("tokio"));
+    }
 }
 
 #[test]

@@ -27,8 +27,8 @@ use serde_json::Value;
 const TARGET_LABELS: [&str; 2] = ["instance", "job"];
 
 /// Labels whose values are words of the code, and not names that a configuration chooses.
-const CLOSED_LABELS: [&str; 7] = [
-    "end", "kind", "outcome", "service", "state", "verdict", "why",
+const CLOSED_LABELS: [&str; 8] = [
+    "class", "end", "kind", "outcome", "service", "state", "verdict", "why",
 ];
 
 /// Label names and their values, by series as Prometheus stores them.
@@ -49,6 +49,7 @@ fn rendered() -> String {
     let _messages = metrics.messages("smsc");
     let _payments = metrics.payments("bank");
     let _inbox = metrics.inbox();
+    let _rate = metrics.client_rate(&ClientName::parse("shop").unwrap());
     metrics.publish_client(&ClientCounts {
         name: ClientName::parse("shop").unwrap(),
         in_flight: 1,

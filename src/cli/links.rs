@@ -120,6 +120,7 @@ fn status(link: proto::Link) -> Result<LinkStatus, Trouble> {
         reconnects: link.reconnects,
         state_age: Duration::from_millis(link.state_age_ms),
         last_error: link.last_error,
+        paused: (link.paused_ms > 0).then(|| Duration::from_millis(link.paused_ms)),
     })
 }
 
@@ -144,6 +145,7 @@ mod tests {
             reconnects: 7,
             state_age: Duration::from_millis(8),
             last_error: "refused".into(),
+            paused: Some(Duration::from_millis(9)),
         };
         let arrived = status(proto::Link::from(known.clone())).unwrap();
         assert_eq!(format!("{arrived:?}"), format!("{known:?}"));

@@ -1,12 +1,12 @@
 //! What SMSCs and banks have in common: the keys of a link, and names that are unique among both.
 
-use std::{cell::Cell, collections::BTreeMap, sync::Arc};
+use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     form,
     reader::{Document, Item, Place, Table},
 };
-use crate::link::settings::LinkSettings;
+use crate::{link::settings::LinkSettings, rate::Rate};
 
 /// Connections to one peer; no SMSC or bank grants more.
 const LINKS_MAX: u16 = 500;
@@ -16,6 +16,11 @@ const WINDOW_MAX: u32 = 65_536;
 const QUEUE_MAX: usize = 1_000_000;
 /// One hour. A longer timer in milliseconds is a mistaken unit.
 pub(super) const MILLIS_MAX: u64 = 3_600_000;
+
+/// Requests per second; no link of this router carries more.
+const TPS_MAX: u32 = 10_000_000;
+/// One minute's worth at once is no rate any more.
+const BURST_MS_MAX: u64 = 60_000;
 
 /// What a peer is called in messages to a person, and what it is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +164,17 @@ pub(super) fn link(
         refused_pause,
         drain_timeout,
     })
+}
+
+/// How much of a rate may go at once.
+pub(super) fn burst(table: &Table<'_>, default_ms: u64) -> Duration {
+    table.millis("tps_burst_ms", default_ms, 0..=BURST_MS_MAX)
+}
+
+/// A rate per second, 0 being none.
+pub(super) fn rate(table: &Table<'_>, key: &'static str, burst: Duration) -> Option<Rate> {
+    let per_second = table.number(key, 0, 0..=TPS_MAX);
+    (per_second > 0).then_some(Rate { per_second, burst })
 }
 
 /// Records a fault of two keys of which the first must not exceed the second.

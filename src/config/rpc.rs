@@ -2,7 +2,7 @@
 
 use super::{
     files::{Pem, Surroundings},
-    form,
+    form, peer,
     reader::{Document, Item, Place, Table},
     taken::Taken,
 };
@@ -83,6 +83,10 @@ pub(super) fn read_client(table: &Table<'_>, taken: &mut Credentials) -> Option<
     let token_sha256 = hash(table, "token_sha256", &mut taken.tokens);
     let certificate_sha256 = hash(table, "certificate_sha256", &mut taken.certificates);
     let in_flight_max = table.number("in_flight_max", 8_192, 1..=IN_FLIGHT_MAX);
+    // Refused is what is over the limit, so a service that works in beats of a second needs room
+    // for one beat.
+    let burst = peer::burst(table, 1_000);
+    let rate = peer::rate(table, "tps", burst);
     Some(ReadClient {
         place: table.place().clone(),
         settings: ClientSettings {
@@ -90,6 +94,7 @@ pub(super) fn read_client(table: &Table<'_>, taken: &mut Credentials) -> Option<
             token_sha256: token_sha256?,
             certificate_sha256: certificate_sha256?,
             in_flight_max,
+            rate,
         },
     })
 }

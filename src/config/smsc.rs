@@ -24,6 +24,8 @@ const INTERFACE_VERSION_MAX: u8 = 0x34;
 const PDU_BYTES: std::ops::RangeInclusive<usize> = 256..=1 << 20;
 /// ESME_RSYSERR, RMSGQFUL, RTHROTTLED and RX_T_APPN.
 const TEMPORARY_STATUSES: [u32; 4] = [0x08, 0x14, 0x58, 0x64];
+/// ESME_RTHROTTLED and RMSGQFUL.
+const THROTTLE_STATUSES: [u32; 2] = [0x58, 0x14];
 
 const LINK: LinkDefaults = LinkDefaults {
     links_key: "binds",
@@ -46,8 +48,20 @@ pub(super) fn read(
     let name = peers.name(table, peer_kind);
     let link = peer::link(table, name, &LINK);
     let session = session(table, kind, surroundings);
-    let temporary_statuses = temporary_statuses(table);
+    let temporary_statuses = statuses(table, "temporary_statuses", &TEMPORARY_STATUSES);
+    // An SMSC that grants 100 a second throttles 100 at once, so the burst is short.
+    let burst = peer::burst(table, 20);
+    let bind_rate = peer::rate(table, "tps_per_bind", burst);
+    let account_rate = peer::rate(table, "tps", burst);
+    let throttle_statuses = statuses(table, "throttle_statuses", &THROTTLE_STATUSES);
     let throttle_pause = table.millis("throttle_pause_ms", 1_000, 0..=MILLIS_MAX);
+    let throttle_pause_max = table.millis("throttle_pause_max_ms", 30_000, 0..=MILLIS_MAX);
+    peer::in_order(
+        table,
+        "throttle_pause_ms",
+        "throttle_pause_max_ms",
+        throttle_pause <= throttle_pause_max,
+    );
     let default_coding = table.choice(
         "default_coding",
         "automatic",
@@ -62,7 +76,11 @@ pub(super) fn read(
         link: link?,
         session: session?,
         temporary_statuses,
+        bind_rate,
+        account_rate,
+        throttle_statuses,
         throttle_pause,
+        throttle_pause_max,
         default_coding: default_coding?,
     })
 }
@@ -123,10 +141,10 @@ fn bind(table: &Table<'_>, kind: Option<BindKind>, surroundings: Surroundings<'_
     })
 }
 
-fn temporary_statuses(table: &Table<'_>) -> Arc<[CommandStatus]> {
+fn statuses(table: &Table<'_>, key: &'static str, default: &[u32]) -> Arc<[CommandStatus]> {
     // ESME_ROK, 0, is no error that could pass.
     table
-        .numbers("temporary_statuses", &TEMPORARY_STATUSES, 1..=u32::MAX)
+        .numbers(key, default, 1..=u32::MAX)
         .into_iter()
         .map(CommandStatus)
         .collect()

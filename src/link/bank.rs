@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use tracing::{debug, info, warn};
 
 use super::{
+    lanes::{Lane, Queued},
     protocol::{Again, Ended, Phase, Protocol},
     settings::BankSettings,
     shared::{Response, Shared},
@@ -43,6 +44,13 @@ pub struct BankJob {
     pub deadline: Instant,
     /// Who is told.
     pub reply: Reply<Exchange>,
+}
+
+/// No payment goes before another.
+impl Queued for BankJob {
+    fn lane(&self) -> Lane {
+        Lane::ONLY
+    }
 }
 
 /// How the exchange of one message ended.

@@ -126,6 +126,8 @@ struct Connection<'a, S, P: Protocol> {
     alarm: Pin<Box<Sleep>>,
     alarm_at: Instant,
     look_at: Instant,
+    /// When more may be sent, if the rate let fewer requests go than there was room for.
+    again_at: Option<Instant>,
     was_up: bool,
     stopping: Stopping,
 }
@@ -167,6 +169,7 @@ where
             alarm: Box::pin(sleep(FAR)),
             alarm_at: now + FAR,
             look_at: now,
+            again_at: None,
             was_up: false,
             stopping: Stopping::No,
         }
@@ -272,21 +275,36 @@ where
             0..OUTPUT_SOFT_MAX => self.protocol.room(),
             _ => 0,
         };
-        if room == 0 {
-            self.refuse_overdue(now);
-            return;
+        // Only this task takes out of the queue, so what is granted is there to be sent.
+        let wanted = room.min(self.shared.queued());
+        self.again_at = None;
+        if wanted > 0 {
+            let granted = self.protocol.grant(now, wanted);
+            self.again_at = self.protocol.grant_again_at();
+            self.send_queued(now, granted);
         }
-        self.shared.dequeue(room as usize, &mut self.jobs);
+        if self.shared.queued() > 0 {
+            self.refuse_overdue(now);
+        }
+    }
+
+    fn send_queued(&mut self, now: Instant, granted: u32) {
+        self.shared.dequeue(granted as usize, &mut self.jobs);
+        let mut unused = granted;
         for job in self.jobs.drain(..) {
             if P::deadline(&job) <= now {
                 self.protocol.refuse(job, Reason::Deadline);
             } else {
+                unused = unused.saturating_sub(1);
                 self.protocol.submit(now, job);
             }
         }
+        if unused > 0 {
+            self.protocol.give_back(unused);
+        }
     }
 
-    /// Requests whose deadline passes while the window is full are answered then, not later.
+    /// Requests whose deadline passes while they must wait are answered then, not later.
     fn refuse_overdue(&mut self, now: Instant) {
         if now < self.look_at {
             return;
@@ -318,7 +336,10 @@ where
             }
         }
         if self.shared.load() > self.protocol.in_flight() {
-            due = due.min(self.look_at.max(now + Duration::from_millis(1)));
+            let look_at = self
+                .again_at
+                .map_or(self.look_at, |at| at.min(self.look_at));
+            due = due.min(look_at.max(now + Duration::from_millis(1)));
         }
         if due < self.alarm_at || self.alarm_at <= now {
             self.alarm_at = due;

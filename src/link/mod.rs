@@ -7,17 +7,21 @@ mod backoff;
 mod bank;
 mod driver;
 mod incoming;
+mod lanes;
+mod pace;
 mod protocol;
 pub mod settings;
 mod shared;
 mod smsc;
+mod throttle;
 mod ticket;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use tokio::task::JoinHandle;
 
 pub use bank::{BankJob, Exchange, Late};
+pub use lanes::{Lane, Queued};
 pub use shared::{NotTaken, Shared, Stop, Totals};
 pub use smsc::{SmscJob, SmscRequest};
 pub use ticket::{Ends, Ticket, TicketNumber};
@@ -44,14 +48,19 @@ pub fn start_smsc(
     metrics: &Metrics,
 ) -> Vec<(Arc<Shared<SmscJob>>, JoinHandle<()>)> {
     let link_settings = Arc::new(settings.link.clone());
+    let now = Instant::now();
+    let account = settings.account_rate;
+    let account = account.map(|rate| Arc::new(pace::Account::new(rate, now)));
     (1..=settings.link.links)
         .map(|number| {
             let shared = shared(PeerKind::Smsc, &link_settings, number, metrics);
+            let pace = pace::Pace::new(number, settings.bind_rate, account.clone(), now);
             let protocol = smsc::SmscLink::new(
                 Arc::clone(settings),
                 Arc::clone(&shared),
                 Arc::clone(inbox),
                 metrics.inbox(),
+                pace,
             );
             let task = tokio::spawn(driver::run(protocol, Arc::clone(&shared)));
             (shared, task)

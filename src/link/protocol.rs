@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
-use super::shared::Response;
+use super::{lanes::Queued, shared::Response};
 use crate::outcome::Reason;
 
 /// One connection's protocol, driven by [`super::driver`].
@@ -15,7 +15,7 @@ use crate::outcome::Reason;
 /// For each connection: `connected`, then any of the others in any order, then `disconnected`.
 pub(super) trait Protocol: Send + 'static {
     /// What a caller wants done.
-    type Job: Send + 'static;
+    type Job: Queued + Send + 'static;
 
     /// Bytes can flow; writes the bind or the sign-on.
     fn connected(&mut self, now: Instant);
@@ -31,6 +31,17 @@ pub(super) trait Protocol: Send + 'static {
     fn respond(&mut self, response: Response);
     /// How many jobs it can take now.
     fn room(&self) -> u32;
+    /// Takes leave for up to `wanted` requests, no more than there is room for; what is not used is
+    /// given back. Without a rate, all of them may go.
+    fn grant(&mut self, _now: Instant, wanted: u32) -> u32 {
+        wanted
+    }
+    /// Gives back what was granted and not used.
+    fn give_back(&mut self, _unused: u32) {}
+    /// When to ask again, if the last grant was less than was wanted.
+    fn grant_again_at(&self) -> Option<Instant> {
+        None
+    }
     /// Requests whose answer is awaited.
     fn in_flight(&self) -> u32;
     /// What is to be written; the driver takes it from the front.

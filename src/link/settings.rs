@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     iso8583::{currency::Currency, dialect::Dialect},
+    rate::Rate,
     smpp::{self, CommandStatus, text::Coding},
 };
 
@@ -18,7 +19,7 @@ pub struct LinkSettings {
     pub links: u16,
     /// Requests in flight per connection, 1 to 65,536.
     pub window: u32,
-    /// Requests that wait for a window slot, per connection.
+    /// Requests that wait to be sent, per connection.
     pub queue_max: usize,
     /// From the request's bytes to its answer.
     pub response_timeout: Duration,
@@ -43,8 +44,16 @@ pub struct SmscSettings {
     pub session: smpp::session::SessionSettings,
     /// Statuses after which the same request may succeed later.
     pub temporary_statuses: Arc<[CommandStatus]>,
-    /// The pause of a bind after ESME_RTHROTTLED or ESME_RMSGQFUL.
+    /// Requests, each part of a message being one, that a bind may send; `None` is no limit.
+    pub bind_rate: Option<Rate>,
+    /// The same for all binds of the SMSC together.
+    pub account_rate: Option<Rate>,
+    /// Statuses by which the SMSC says that it gets too much.
+    pub throttle_statuses: Arc<[CommandStatus]>,
+    /// The pause of a bind after the first of them; doubled at each further one.
     pub throttle_pause: Duration,
+    /// The longest such pause.
+    pub throttle_pause_max: Duration,
     /// What an automatic coding tries first, and what replace_sm uses.
     pub default_coding: Coding,
 }

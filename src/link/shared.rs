@@ -10,12 +10,15 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
 
-use super::settings::LinkSettings;
+use super::{
+    lanes::{CLASSES, Lanes, Queued},
+    settings::LinkSettings,
+};
 use crate::{
     inbox::{Respond, Verdict},
     metrics::LinkMetrics,
@@ -41,6 +44,12 @@ pub struct Shared<J> {
     state: AtomicU8,
     queued: AtomicU32,
     in_flight: AtomicU32,
+    /// Those of each class, the most urgent first.
+    queued_by_class: [AtomicU32; CLASSES],
+    /// Until when the peer is sent nothing because it wanted less.
+    paused_until: Mutex<Option<Instant>>,
+    /// Whether `paused_until` is set, for readers in a hurry.
+    paused: AtomicBool,
     draining: AtomicBool,
     /// Whether `stop` is set, for readers in a hurry.
     stopping: AtomicBool,
@@ -64,7 +73,7 @@ pub struct Totals {
 
 struct Queue<J> {
     open: bool,
-    jobs: VecDeque<J>,
+    lanes: Lanes<J>,
 }
 
 /// A verdict of the inbox on its way to the peer.
@@ -119,7 +128,7 @@ impl<J> Shared<J> {
             totals: Totals::default(),
             queue: Mutex::new(Queue {
                 open: false,
-                jobs: VecDeque::new(),
+                lanes: Lanes::new(settings.queue_max),
             }),
             responses: Mutex::default(),
             condition: Mutex::new(Condition {
@@ -130,6 +139,9 @@ impl<J> Shared<J> {
             state: AtomicU8::new(LinkState::Down as u8),
             queued: AtomicU32::new(0),
             in_flight: AtomicU32::new(0),
+            queued_by_class: Default::default(),
+            paused_until: Mutex::new(None),
+            paused: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             stop: Mutex::new(None),
@@ -148,41 +160,9 @@ impl<J> Shared<J> {
         self.queued.load(Relaxed) + self.in_flight.load(Relaxed)
     }
 
-    /// Puts the first `count` jobs into the queue, as far as they fit; the others stay in `jobs`.
-    pub fn enqueue(&self, jobs: &mut VecDeque<J>, count: usize) -> Result<(), NotTaken> {
-        let mut queue = lock(&self.queue);
-        if !queue.open {
-            return Err(NotTaken::Closed);
-        }
-        let free = self.settings.queue_max.saturating_sub(queue.jobs.len());
-        let taken = count.min(free).min(jobs.len());
-        queue.jobs.extend(jobs.drain(..taken));
-        self.queued.store(len_u32(queue.jobs.len()), Relaxed);
-        drop(queue);
-        if taken > 0 {
-            self.wake.notify_one();
-        }
-        if taken < count {
-            Err(NotTaken::Full)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Puts all jobs into the queue, or none of them.
-    pub fn enqueue_together(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
-        let mut queue = lock(&self.queue);
-        if !queue.open {
-            return Err(NotTaken::Closed);
-        }
-        if queue.jobs.len() + jobs.len() > self.settings.queue_max {
-            return Err(NotTaken::Full);
-        }
-        queue.jobs.append(jobs);
-        self.queued.store(len_u32(queue.jobs.len()), Relaxed);
-        drop(queue);
-        self.wake.notify_one();
-        Ok(())
+    /// Whether it sends nothing for now because the peer wanted less.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Relaxed)
     }
 
     /// Stops new traffic until [`Shared::resume`].
@@ -234,7 +214,104 @@ impl<J> Shared<J> {
             reconnects: self.totals.reconnects.load(Relaxed),
             state_age: condition.since.elapsed(),
             last_error: condition.last_error.clone(),
+            paused: self.paused_for(),
         }
+    }
+
+    fn paused_for(&self) -> Option<Duration> {
+        let until = (*lock(&self.paused_until))?;
+        let left = until.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// Tells others how much waits, after every change under the queue's lock.
+    fn publish_queue(&self, queue: &Queue<J>) {
+        self.queued.store(len_u32(queue.lanes.len()), Relaxed);
+        let classes = queue.lanes.len_by_class();
+        for (published, len) in self.queued_by_class.iter().zip(classes) {
+            published.store(len_u32(len), Relaxed);
+        }
+    }
+}
+
+/// The way into the queue. A job waits in the lane that it names; a class that has filled its share
+/// of the queue is full for itself and for what is less urgent.
+impl<J: Queued> Shared<J> {
+    /// Puts the first `count` jobs into the queue, as far as they fit; the others stay in `jobs`, in
+    /// their order.
+    pub fn enqueue(&self, jobs: &mut VecDeque<J>, count: usize) -> Result<(), NotTaken> {
+        let mut queue = lock(&self.queue);
+        if !queue.open {
+            return Err(NotTaken::Closed);
+        }
+        let count = count.min(jobs.len());
+        let mut left = VecDeque::new();
+        for job in jobs.drain(..count) {
+            if let Err(job) = queue.lanes.push(job) {
+                left.push_back(job);
+            }
+        }
+        self.publish_queue(&queue);
+        drop(queue);
+        let is_full = !left.is_empty();
+        if left.len() < count {
+            self.wake.notify_one();
+        }
+        if is_full {
+            left.append(jobs);
+            *jobs = left;
+            return Err(NotTaken::Full);
+        }
+        Ok(())
+    }
+
+    /// Puts all jobs, which are of one lane, into the queue, or none of them.
+    pub fn enqueue_together(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
+        let Some(lane) = jobs.front().map(Queued::lane) else {
+            return Ok(());
+        };
+        let mut queue = lock(&self.queue);
+        if !queue.open {
+            return Err(NotTaken::Closed);
+        }
+        if queue.lanes.room(lane.class) < jobs.len() {
+            return Err(NotTaken::Full);
+        }
+        while let Some(job) = jobs.pop_front() {
+            if let Err(job) = queue.lanes.push(job) {
+                // Not reached: there is room for as many of this class.
+                jobs.push_front(job);
+                break;
+            }
+        }
+        self.publish_queue(&queue);
+        drop(queue);
+        self.wake.notify_one();
+        match jobs.is_empty() {
+            true => Ok(()),
+            false => Err(NotTaken::Full),
+        }
+    }
+
+    /// Puts all jobs back before the others of their lanes, or none of them: for what the peer has
+    /// just refused because it wanted less. They were in flight, so at most a window more than the
+    /// queue's limit can wait.
+    pub fn enqueue_front(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
+        let mut queue = lock(&self.queue);
+        if !queue.open {
+            return Err(NotTaken::Closed);
+        }
+        let max = self.settings.queue_max + self.settings.window as usize;
+        if queue.lanes.len() + jobs.len() > max {
+            return Err(NotTaken::Full);
+        }
+        while let Some(job) = jobs.pop_back() {
+            queue.lanes.push_front(job);
+        }
+        self.publish_queue(&queue);
+        drop(queue);
+        self.wake.notify_one();
+        Ok(())
     }
 }
 
@@ -265,29 +342,29 @@ impl<J> Shared<J> {
         self.stopping.load(Relaxed)
     }
 
-    /// Moves up to `count` jobs from the queue to `into`.
+    /// How many jobs wait.
+    pub(super) fn queued(&self) -> u32 {
+        self.queued.load(Relaxed)
+    }
+
+    /// Moves up to `count` jobs, those whose turn it is, from the queue to `into`.
     pub(super) fn dequeue(&self, count: usize, into: &mut Vec<J>) {
-        if self.queued.load(Relaxed) == 0 {
+        if self.queued() == 0 {
             return;
         }
         let mut queue = lock(&self.queue);
-        let count = count.min(queue.jobs.len());
-        into.extend(queue.jobs.drain(..count));
-        self.queued.store(len_u32(queue.jobs.len()), Relaxed);
+        queue.lanes.pop(count, into);
+        self.publish_queue(&queue);
     }
 
     /// Takes jobs out of the queue that must not wait any longer; they are the caller's to answer.
     pub(super) fn dequeue_if(&self, into: &mut Vec<J>, over: impl Fn(&J) -> bool) {
-        if self.queued.load(Relaxed) == 0 {
+        if self.queued() == 0 {
             return;
         }
         let mut queue = lock(&self.queue);
-        let (gone, kept) = std::mem::take(&mut queue.jobs)
-            .into_iter()
-            .partition::<VecDeque<J>, _>(over);
-        queue.jobs = kept;
-        self.queued.store(len_u32(queue.jobs.len()), Relaxed);
-        into.extend(gone);
+        queue.lanes.remove_if(into, over);
+        self.publish_queue(&queue);
     }
 
     pub(super) fn open_queue(&self) {
@@ -298,8 +375,18 @@ impl<J> Shared<J> {
     pub(super) fn close_queue(&self) -> VecDeque<J> {
         let mut queue = lock(&self.queue);
         queue.open = false;
-        self.queued.store(0, Relaxed);
-        std::mem::take(&mut queue.jobs)
+        let jobs = queue.lanes.take_all();
+        self.publish_queue(&queue);
+        jobs
+    }
+
+    /// The peer is sent nothing until then; `None` is the end of the pause.
+    pub(super) fn pause(&self, until: Option<Instant>) {
+        *lock(&self.paused_until) = until;
+        self.paused.store(until.is_some(), Relaxed);
+        self.metrics
+            .paused
+            .set(f64::from(u8::from(until.is_some())));
     }
 
     pub(super) fn take_responses(&self, into: &mut Vec<Response>) {
@@ -310,9 +397,15 @@ impl<J> Shared<J> {
     pub(super) fn publish_load(&self, in_flight: u32) {
         self.in_flight.store(in_flight, Relaxed);
         self.metrics.in_flight.set(f64::from(in_flight));
-        self.metrics
-            .queued
-            .set(f64::from(self.queued.load(Relaxed)));
+        self.metrics.queued.set(f64::from(self.queued()));
+        for (gauge, queued) in self
+            .metrics
+            .queued_by_class
+            .iter()
+            .zip(&self.queued_by_class)
+        {
+            gauge.set(f64::from(queued.load(Relaxed)));
+        }
     }
 
     /// Tells the new state; true if it changed.
@@ -339,6 +432,11 @@ impl<J> Shared<J> {
     pub(crate) fn open_for_tests(&self) {
         self.open_queue();
         self.enter(LinkState::Up);
+    }
+
+    /// As if the peer had wanted less.
+    pub(crate) fn pause_for_tests(&self, paused: bool) {
+        self.pause(paused.then(Instant::now));
     }
 
     /// The next job, as the link's task would take it.

@@ -14,9 +14,12 @@ use tracing::{debug, info, warn};
 
 use super::{
     incoming,
+    lanes::{Lane, Queued},
+    pace::Pace,
     protocol::{Again, Ended, Phase, Protocol},
     settings::SmscSettings,
     shared::{Response, Shared},
+    throttle::Throttle,
     ticket::{Gathered, Ticket},
 };
 use crate::{
@@ -42,8 +45,16 @@ pub struct SmscJob {
     pub request: SmscRequest,
     /// What has not been dispatched by then is not sent.
     pub deadline: Instant,
+    /// Where it waits; the parts of a message have the same.
+    pub lane: Lane,
     /// Under which its end is told.
     pub ticket: Ticket,
+}
+
+impl Queued for SmscJob {
+    fn lane(&self) -> Lane {
+        self.lane
+    }
 }
 
 /// The requests that an upstream service can cause.
@@ -88,7 +99,11 @@ pub(super) struct SmscLink {
     window: Window<Ring, Pending>,
     /// data_sm that wait for their verdict; all others are deliver_sm.
     data_sm: HashSet<u32>,
-    paused_until: Option<Instant>,
+    /// Of the bind and not of the connection: a reconnect ends no pause.
+    throttle: Throttle,
+    /// What of a pause's last second was not counted yet.
+    paused_ms: u64,
+    pace: Pace,
     /// The SMSC has unbound; what is in flight may still be answered.
     peer_unbinds: bool,
     ended: Option<Ended>,
@@ -111,9 +126,11 @@ impl SmscLink {
         shared: Arc<Shared<SmscJob>>,
         inbox: Arc<Inbox>,
         inbox_metrics: InboxMetrics,
+        pace: Pace,
     ) -> Self {
         let responder: Arc<dyn Respond> = Arc::<Shared<SmscJob>>::clone(&shared);
         let peer = Arc::clone(&settings.link.peer);
+        let throttle = Throttle::new(settings.throttle_pause, settings.throttle_pause_max);
         Self {
             session: Session::esme(settings.session.clone()),
             window: Window::new(settings.link.window),
@@ -123,7 +140,9 @@ impl SmscLink {
             inbox,
             session_number: 0,
             data_sm: HashSet::new(),
-            paused_until: None,
+            throttle,
+            paused_ms: 0,
+            pace,
             peer_unbinds: false,
             ended: None,
             ends: Gathered::new(peer),
@@ -219,8 +238,10 @@ impl SmscLink {
         self.shared.metrics.response_seconds.record(seconds);
         self.turn.answered += 1;
         let result = result(self);
-        if let MessageResult::Rejected { status, .. } = result {
-            self.throttle(now, status);
+        match result {
+            MessageResult::Rejected { status, .. } => self.refused(now, pending.sent_at, status),
+            MessageResult::Accepted(_) => self.throttle.accepted(pending.sent_at),
+            MessageResult::NotSent { .. } | MessageResult::Unknown { .. } => {}
         }
         self.ends.push(pending.ticket, result);
     }
@@ -258,14 +279,20 @@ impl SmscLink {
         }
     }
 
-    /// The SMSC wants less: the bind pauses, not only the one message.
-    fn throttle(&mut self, now: Instant, status: CommandStatus) {
-        if matches!(
-            status,
-            CommandStatus::ESME_RTHROTTLED | CommandStatus::ESME_RMSGQFUL
-        ) {
-            self.shared.metrics.throttles.increment(1);
-            self.paused_until = Some(now + self.settings.throttle_pause);
+    /// If the SMSC wants less, the bind pauses, not only the one message.
+    fn refused(&mut self, now: Instant, sent_at: Instant, status: CommandStatus) {
+        if !self.settings.throttle_statuses.contains(&status) {
+            return;
+        }
+        self.shared.metrics.throttles.increment(1);
+        if let Some(pause) = self.throttle.refused(now, sent_at, fastrand::f64()) {
+            self.shared.pause(self.throttle.until());
+            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            let counted_ms = self.paused_ms.saturating_add(pause_ms);
+            let metrics = &self.shared.metrics;
+            metrics.throttled_seconds.increment(counted_ms / 1000);
+            self.paused_ms = counted_ms % 1000;
+            warn!(link = %self.shared.name, %status, pause_ms, "the SMSC wants less");
         }
     }
 
@@ -305,11 +332,6 @@ impl SmscLink {
             self.shared.metrics.timeouts.increment(expired);
             self.shared.totals.timed_out.fetch_add(expired, Relaxed);
         }
-    }
-
-    /// Whether the bind pauses because the SMSC wanted less.
-    fn is_paused(&self) -> bool {
-        self.paused_until.is_some()
     }
 }
 
@@ -396,9 +418,25 @@ impl Protocol for SmscLink {
 
     fn room(&self) -> u32 {
         match self.phase() {
-            Phase::Up if !self.is_paused() => self.window.room(),
+            Phase::Up if self.throttle.until().is_none() => self.window.room(),
             _ => 0,
         }
+    }
+
+    fn grant(&mut self, now: Instant, wanted: u32) -> u32 {
+        let granted = self.pace.grant(now, wanted);
+        if granted < wanted {
+            self.shared.metrics.rate_waits.increment(1);
+        }
+        granted
+    }
+
+    fn give_back(&mut self, unused: u32) {
+        self.pace.give_back(unused);
+    }
+
+    fn grant_again_at(&self) -> Option<Instant> {
+        self.pace.again_at()
     }
 
     fn in_flight(&self) -> u32 {
@@ -414,7 +452,7 @@ impl Protocol for SmscLink {
             .next_timeout()
             .into_iter()
             .chain(self.window.next_deadline())
-            .chain(self.paused_until)
+            .chain(self.throttle.until())
             .min()
     }
 
@@ -422,8 +460,8 @@ impl Protocol for SmscLink {
         self.session.handle_timeout(now);
         self.handle_events(now);
         self.expire(now);
-        if self.paused_until.is_some_and(|until| until <= now) {
-            self.paused_until = None;
+        if self.throttle.take_end(now) {
+            self.shared.pause(None);
         }
     }
 

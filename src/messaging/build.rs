@@ -21,6 +21,16 @@ pub(super) enum Pdus {
     Parts(Vec<SubmitSm>),
 }
 
+impl Pdus {
+    /// How many there are; what rates count.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Parts(parts) => parts.len(),
+        }
+    }
+}
+
 /// Digits from which on a number is taken for an international one; shorter ones are short codes.
 const INTERNATIONAL_DIGITS_MIN: usize = 7;
 

@@ -6,7 +6,7 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use slab::Slab;
@@ -14,9 +14,10 @@ use slab::Slab;
 use super::parts::Parts;
 use crate::{
     client::ClientName,
-    link::TicketNumber,
-    message::{Message, MessageOutcome, MessageResult},
+    link::{Lane, TicketNumber},
+    message::{Message, MessageOutcome, MessageResult, TrafficClass},
     outbox::Reply,
+    outcome::Reason,
 };
 
 /// A request on its way.
@@ -25,6 +26,8 @@ pub(super) struct Flight {
     pub(super) reply: Reply<MessageOutcome>,
     /// What has not been dispatched by then is not sent.
     pub(super) deadline: Instant,
+    /// The deadline is the end of the message's validity.
+    ends_with_validity: bool,
     /// What it is.
     pub(super) errand: Errand,
     /// SMSCs that it was given to.
@@ -64,9 +67,55 @@ impl Flight {
         Self {
             reply,
             deadline,
+            ends_with_validity: false,
             errand,
             attempts: 0,
             progress: Progress::Whole,
+        }
+    }
+
+    /// A message is not sent once its validity has passed, counted from `received`.
+    pub(super) fn while_valid(mut self, received: Instant) -> Self {
+        let Some(end) = self
+            .validity()
+            .and_then(|validity| received.checked_add(validity))
+        else {
+            return self;
+        };
+        if end < self.deadline {
+            self.deadline = end;
+            self.ends_with_validity = true;
+        }
+        self
+    }
+
+    fn validity(&self) -> Option<Duration> {
+        match &self.errand {
+            Errand::Message(own) if own.message.validity_s > 0 => {
+                Some(Duration::from_secs(own.message.validity_s.into()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Tells a validity that has passed from the caller's own deadline.
+    fn explain(&self, result: MessageResult) -> MessageResult {
+        match (result, self.validity()) {
+            (
+                MessageResult::NotSent {
+                    reason: Reason::Deadline,
+                    ..
+                },
+                Some(validity),
+            ) if self.ends_with_validity => MessageResult::NotSent {
+                reason: Reason::Deadline,
+                detail: format!(
+                    "validity_s: its {} s passed while it waited to be sent; the subscriber would \
+                     get it too late",
+                    validity.as_secs()
+                ),
+            },
+            (result, _) => result,
         }
     }
 
@@ -77,6 +126,15 @@ impl Flight {
             0 | 1 => Progress::Whole,
             count => Progress::Parts(Parts::new(count)),
         };
+    }
+
+    /// Where its PDUs wait.
+    pub(super) fn lane(&self) -> Lane {
+        match &self.errand {
+            Errand::Message(own) => Lane::of(own.message.class, own.client.as_str()),
+            // An operator's or a service's single question: one line for all of them.
+            Errand::Operation => Lane::of(TrafficClass::Normal, ""),
+        }
     }
 
     /// The number of parts; at least one.
@@ -130,6 +188,92 @@ impl Open<'_> {
         let place = usize::try_from(number.0 >> PART_BITS).ok()?;
         let part = (number.0 & ((1 << PART_BITS) - 1)) as usize;
         let end = self.0.get_mut(place)?.conclude(part, result)?;
-        Some((self.0.try_remove(place)?, end))
+        let flight = self.0.try_remove(place)?;
+        let end = flight.explain(end);
+        Some((flight, end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        message::{Address, Body, Transliteration},
+        outbox::Outbox,
+        smpp::text::Coding,
+    };
+
+    /// A message that is valid for so long and has a deadline in 60 s.
+    fn flight(validity_s: u32, now: Instant) -> Flight {
+        let address = Address {
+            number: "84981234567".into(),
+            ton: None,
+            npi: None,
+        };
+        let message = Message {
+            source: None,
+            destination: address,
+            body: Body::Text {
+                text: "hello".into(),
+                coding: Coding::Automatic,
+            },
+            route: String::new(),
+            receipt: false,
+            validity_s,
+            service_type: bytes::Bytes::new(),
+            priority: 0,
+            protocol_id: 0,
+            tlvs: Vec::new(),
+            schedule_s: 0,
+            class: TrafficClass::Normal,
+            transliteration: Transliteration::Default,
+            resend_after_unknown: false,
+        };
+        let submission = Submission {
+            client: ClientName::parse("shop").unwrap(),
+            id: "1".into(),
+            message,
+            reference: 0,
+        };
+        let errand = Errand::Message(Box::new(submission));
+        let deadline = now + Duration::from_secs(60);
+        Flight::new(Outbox::new().reply(1), deadline, errand).while_valid(now)
+    }
+
+    /// The detail that the caller gets when the link says that the deadline passed.
+    fn detail(flight: Flight) -> String {
+        let flights = Flights::default();
+        let mut open = flights.open();
+        let number = open.insert(flight).next().unwrap();
+        let refused = MessageResult::NotSent {
+            reason: Reason::Deadline,
+            detail: "the deadline passed".into(),
+        };
+        match open.conclude(number, refused).unwrap().1 {
+            MessageResult::NotSent {
+                reason: Reason::Deadline,
+                detail,
+            } => detail,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_message_whose_validity_passes_before_its_deadline_is_not_sent_and_told_so() {
+        let now = Instant::now();
+        let short = flight(30, now);
+        assert_eq!(short.deadline, now + Duration::from_secs(30));
+        let detail = detail(short);
+        assert!(detail.starts_with("validity_s: its 30 s"), "{detail}");
+    }
+
+    #[test]
+    fn a_longer_validity_or_none_leaves_the_callers_deadline_and_its_words() {
+        let now = Instant::now();
+        for validity_s in [0, 61, u32::MAX] {
+            let flight = flight(validity_s, now);
+            assert_eq!(flight.deadline, now + Duration::from_secs(60));
+            assert_eq!(detail(flight), "the deadline passed");
+        }
     }
 }

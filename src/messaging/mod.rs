@@ -10,6 +10,7 @@
 
 mod build;
 mod flights;
+mod limiter;
 mod parts;
 
 use std::{
@@ -18,6 +19,7 @@ use std::{
         Arc,
         atomic::{AtomicU16, Ordering::Relaxed},
     },
+    time::Instant,
 };
 
 use arc_swap::ArcSwap;
@@ -37,6 +39,7 @@ use crate::{
 };
 use build::Pdus;
 use flights::{Errand, Flight, Flights, Submission};
+pub use limiter::Limiter;
 
 /// An SMSC as messages see it.
 #[derive(Clone)]
@@ -54,6 +57,7 @@ pub struct Messaging {
     routes: Arc<ArcSwap<Routes>>,
     smscs: HashMap<Arc<str>, Smsc>,
     flights: Flights,
+    limiter: Limiter,
     /// Tells the parts of one message from those of the next.
     reference: AtomicU16,
     /// Of messages that found no SMSC.
@@ -93,14 +97,23 @@ impl Messaging {
                 .map(|smsc| (Arc::clone(&smsc.pool.peer), smsc))
                 .collect(),
             flights: Flights::default(),
+            limiter: Limiter::default(),
             // Handsets join parts by sender and reference, so two runs should not begin alike.
             reference: AtomicU16::new(fastrand::u16(..)),
             metrics,
         }
     }
 
+    /// Holds clients to these limits.
+    #[must_use]
+    pub fn limited_by(mut self, limiter: Limiter) -> Self {
+        self.limiter = limiter;
+        self
+    }
+
     /// Sends what `requests` holds; each outcome appears in `outbox` under the request's tag.
     pub fn submit(self: &Arc<Self>, requests: Vec<MessageRequest>, outbox: &Arc<MessageOutbox>) {
+        let now = Instant::now();
         let flights = requests.into_iter().map(|request| {
             let submission = Submission {
                 client: request.client,
@@ -109,7 +122,7 @@ impl Messaging {
                 reference: self.reference.fetch_add(1, Relaxed),
             };
             let errand = Errand::Message(Box::new(submission));
-            Flight::new(outbox.reply(request.tag), request.deadline, errand)
+            Flight::new(outbox.reply(request.tag), request.deadline, errand).while_valid(now)
         });
         self.send(flights);
     }
@@ -118,9 +131,21 @@ impl Messaging {
     fn send(self: &Arc<Self>, flights: impl Iterator<Item = Flight>) {
         let routes = self.routes.load();
         let mut departures = Vec::with_capacity(flights.size_hint().0);
+        let mut limits = self.limiter.open();
         for flight in flights {
             let prepared = match &flight.errand {
-                Errand::Message(submission) => self.prepare(&routes, submission),
+                Errand::Message(submission) => {
+                    let prepared = self.prepare(&routes, submission);
+                    prepared.and_then(|(smsc, pdus)| {
+                        // Counted once, however many SMSCs it is given to.
+                        if flight.attempts == 0 {
+                            let over = |detail| (Reason::Limit, detail);
+                            let taken = limits.take(&submission.client, pdus.count(), Instant::now);
+                            taken.map_err(over)?;
+                        }
+                        Ok((smsc, pdus))
+                    })
+                }
                 // It names its SMSC, and is handed over by `operate`.
                 Errand::Operation => continue,
             };
@@ -129,6 +154,8 @@ impl Messaging {
                 Err(refusal) => self.refuse(flight, refusal),
             }
         }
+        // Whoever is told may send at once.
+        drop(limits);
         self.depart(departures);
     }
 
@@ -137,9 +164,10 @@ impl Messaging {
         // Nearly always one SMSC, so a list is quicker than a map.
         let mut batches: Vec<(&'a Smsc, VecDeque<SmscJob>)> = Vec::new();
         let mut long: Vec<(&'a Smsc, VecDeque<SmscJob>)> = Vec::new();
-        let job = |number, deadline, pdu| SmscJob {
+        let job = |number, deadline, lane, pdu| SmscJob {
             request: SmscRequest::Submit(pdu),
             deadline,
+            lane,
             ticket: self.ticket(number),
         };
         {
@@ -150,12 +178,14 @@ impl Messaging {
                 pdus,
             } in departures
             {
-                let deadline = flight.deadline;
+                let (deadline, lane) = (flight.deadline, flight.lane());
                 match pdus {
                     Pdus::One(pdu) => {
                         flight.depart(1);
                         let numbers = flights.insert(flight);
-                        let jobs = numbers.zip([pdu]).map(|(n, pdu)| job(n, deadline, pdu));
+                        let jobs = numbers
+                            .zip([pdu])
+                            .map(|(n, pdu)| job(n, deadline, lane, pdu));
                         match batches.iter_mut().find(|(own, _)| std::ptr::eq(*own, smsc)) {
                             Some((_, batch)) => batch.extend(jobs),
                             None => batches.push((smsc, jobs.collect())),
@@ -164,7 +194,9 @@ impl Messaging {
                     Pdus::Parts(pdus) => {
                         flight.depart(pdus.len());
                         let numbers = flights.insert(flight);
-                        let jobs = numbers.zip(pdus).map(|(n, pdu)| job(n, deadline, pdu));
+                        let jobs = numbers
+                            .zip(pdus)
+                            .map(|(n, pdu)| job(n, deadline, lane, pdu));
                         long.push((smsc, jobs.collect()));
                     }
                 }
@@ -200,12 +232,14 @@ impl Messaging {
             Err(detail) => return self.refuse(flight, (Reason::Invalid, detail)),
         };
         flight.depart(1);
+        let lane = flight.lane();
         let numbers = self.flights.open().insert(flight);
         let mut jobs = numbers
             .zip([pdu])
             .map(|(number, pdu)| SmscJob {
                 request: pdu,
                 deadline: request.deadline,
+                lane,
                 ticket: self.ticket(number),
             })
             .collect();

@@ -173,6 +173,7 @@ mod tests {
             token_sha256: None,
             certificate_sha256: None,
             in_flight_max: 10,
+            rate: None,
         }
     }
 

@@ -112,6 +112,10 @@ impl From<LinkStatus> for proto::Link {
             state_age_ms: u64::try_from(link.state_age.as_millis()).unwrap_or(u64::MAX),
             last_error: link.last_error,
             last_errors: Vec::new(),
+            paused_ms: link.paused.map_or(0, |paused| {
+                // A pause that is nearly over is still one.
+                u64::try_from(paused.as_millis()).unwrap_or(u64::MAX).max(1)
+            }),
         }
     }
 }

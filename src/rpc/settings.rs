@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use crate::client::ClientName;
+use crate::{client::ClientName, rate::Rate};
 
 /// Where the RPC listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub struct ClientSettings {
     pub certificate_sha256: Option<[u8; 32]>,
     /// Requests without an outcome, over all its streams.
     pub in_flight_max: u32,
+    /// Messages that it may send, counted in parts; `None` is no limit.
+    pub rate: Option<Rate>,
 }
 
 impl fmt::Debug for ClientSettings {

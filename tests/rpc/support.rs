@@ -63,6 +63,7 @@ pub(crate) fn client(name: &str) -> ClientSettings {
         token_sha256: None,
         certificate_sha256: None,
         in_flight_max: 8_192,
+        rate: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     link::settings::ReversalStan,
+    rate::Rate,
     smpp::{Address, CommandStatus, octets::Password, pdu::BindKind},
 };
 
@@ -25,6 +26,10 @@ fn what_is_not_said_has_its_default() {
     assert_eq!((smsc.link.links, smsc.link.window), (1, 10));
     assert_eq!(smsc.link.response_timeout, Duration::from_secs(10));
     assert_eq!(smsc.throttle_pause, Duration::from_secs(1));
+    assert_eq!(smsc.throttle_pause_max, Duration::from_secs(30));
+    let throttles = [0x58, 0x14].map(CommandStatus);
+    assert_eq!(*smsc.throttle_statuses, throttles);
+    assert_eq!((smsc.bind_rate, smsc.account_rate), (None, None));
     let temporary = [0x08, 0x14, 0x58, 0x64].map(CommandStatus);
     assert_eq!(*smsc.temporary_statuses, temporary);
     let bank = &config.banks[0];
@@ -35,6 +40,41 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(bank.reversal.stan, ReversalStan::New);
     assert_eq!(bank.reversal.retry_codes, ["91", "96"]);
     assert_eq!(bank.retention, Duration::from_secs(86_400));
+}
+
+#[test]
+fn the_rates_of_a_bind_and_of_the_account_have_the_same_burst() {
+    let config = sound(&smsc_with(
+        "tps = 300\ntps_per_bind = 100\ntps_burst_ms = 50",
+    ));
+    let rate = |per_second| {
+        Some(Rate {
+            per_second,
+            burst: Duration::from_millis(50),
+        })
+    };
+    let smsc = &config.smscs[0];
+    assert_eq!((smsc.account_rate, smsc.bind_rate), (rate(300), rate(100)));
+}
+
+#[test]
+fn a_clients_rate_is_in_its_own_section() {
+    let text = format!("{SOUND}\n[[client]]\nname = \"shop\"\ntps = 50\n");
+    let expected = Rate {
+        per_second: 50,
+        burst: Duration::from_secs(1),
+    };
+    assert_eq!(sound(&text).clients[0].rate, Some(expected));
+}
+
+#[test]
+fn the_first_pause_is_not_longer_than_the_longest() {
+    refused(
+        &smsc_with("throttle_pause_ms = 2000\nthrottle_pause_max_ms = 1000"),
+        &[
+            "configuration:6: smsc[0].throttle_pause_ms: throttle_pause_ms is more than throttle_pause_max_ms",
+        ],
+    );
 }
 
 #[test]

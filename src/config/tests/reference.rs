@@ -88,6 +88,7 @@ fn the_reference_shows_the_defaults_that_the_reader_has() {
     let plain = |value: &str| match value {
         "[\"84\"]" => "[]".to_owned(),
         "0x34" => "52".to_owned(),
+        "[0x58, 0x14]" => "[88, 20]".to_owned(),
         "[0x08, 0x14, 0x58, 0x64]" => "[8, 20, 88, 100]".to_owned(),
         value => value.to_owned(),
     };

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadBuf, du
 
 use super::*;
 use crate::{
-    link::settings::LinkSettings,
+    link::{Lane, Queued, settings::LinkSettings},
     metrics::Metrics,
     outbox::{Answers, Outbox, Outcome, Reply},
     status::PeerKind,
@@ -42,9 +42,19 @@ struct Job {
     reply: Reply<Told>,
 }
 
+impl Queued for Job {
+    fn lane(&self) -> Lane {
+        Lane::ONLY
+    }
+}
+
 #[derive(Default)]
 struct Echo {
     window: usize,
+    /// Requests that may go every so often; `None` is no rate.
+    rate: Option<(u32, Duration)>,
+    granted_at: Option<Instant>,
+    again_at: Option<Instant>,
     /// When everything in flight times out.
     times_out_at: Option<Instant>,
     in_flight: VecDeque<(u8, Reply<Told>)>,
@@ -91,6 +101,23 @@ impl Protocol for Echo {
 
     fn room(&self) -> u32 {
         (self.window - self.in_flight.len()) as u32
+    }
+
+    fn grant(&mut self, now: Instant, wanted: u32) -> u32 {
+        let Some((count, period)) = self.rate else {
+            return wanted;
+        };
+        self.again_at = self.granted_at.map(|at| at + period);
+        if self.again_at.is_some_and(|at| now < at) {
+            return 0;
+        }
+        self.granted_at = Some(now);
+        self.again_at = Some(now + period);
+        wanted.min(count)
+    }
+
+    fn grant_again_at(&self) -> Option<Instant> {
+        self.again_at
     }
 
     fn in_flight(&self) -> u32 {
@@ -360,6 +387,75 @@ async fn a_drained_link_stays_connected_and_comes_back_when_resumed() {
     scene.shared.resume();
     scene.until(|shared| shared.is_up()).await;
     scene.send([1]);
+}
+
+#[tokio::test]
+async fn what_the_rate_holds_back_goes_by_itself_when_its_time_comes_and_in_order() {
+    let (shared, outbox) = (shared(100), Outbox::new());
+    let (mut peer, stream) = duplex(64);
+    let scene = tokio::spawn({
+        let shared = Arc::clone(&shared);
+        async move {
+            let mut protocol = Echo {
+                window: 100,
+                rate: Some((2, Duration::from_millis(5))),
+                ..Echo::default()
+            };
+            Connection::new(stream, &mut protocol, &shared)
+                .serve()
+                .await
+        }
+    });
+    while !shared.is_up() {
+        tokio::task::yield_now().await;
+    }
+    let jobs = (0..9).map(|byte| Job {
+        byte,
+        deadline: Instant::now() + LONG,
+        reply: outbox.reply(u32::from(byte)),
+    });
+    shared.enqueue(&mut jobs.collect(), 9).unwrap();
+    // Nobody wakes the link: its own alarm has to.
+    let mut bytes = [0; 9];
+    peer.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(bytes, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    drop(peer);
+    scene.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_while_the_rate_holds_a_request_back_is_told() {
+    let (shared, outbox) = (shared(100), Outbox::new());
+    let (peer, stream) = duplex(64);
+    let scene = tokio::spawn({
+        let shared = Arc::clone(&shared);
+        async move {
+            let mut protocol = Echo {
+                window: 100,
+                rate: Some((1, LONG)),
+                ..Echo::default()
+            };
+            Connection::new(stream, &mut protocol, &shared)
+                .serve()
+                .await
+        }
+    });
+    while !shared.is_up() {
+        tokio::task::yield_now().await;
+    }
+    let job = |byte, deadline| Job {
+        byte,
+        deadline,
+        reply: outbox.reply(u32::from(byte)),
+    };
+    let first = job(1, Instant::now() + LONG);
+    let second = job(2, Instant::now() + Duration::from_millis(10));
+    shared.enqueue(&mut [first, second].into(), 2).unwrap();
+    let mut told = Vec::new();
+    outbox.take_ready(&mut told).await;
+    assert_eq!(told, [(2, Told::Refused(Reason::Deadline))]);
+    drop(peer);
+    scene.await.unwrap();
 }
 
 /// A peer that always has something to say, until the test has seen enough.

@@ -3,4 +3,5 @@
 mod binds;
 mod events;
 mod outcomes;
+mod rate;
 mod stop;
