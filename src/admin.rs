@@ -22,6 +22,7 @@ use axum::{
 use tokio::net::TcpListener;
 
 use crate::{
+    clock,
     links::Links,
     metrics::Metrics,
     status::{LinkState, LinkStatus},
@@ -99,7 +100,8 @@ async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
 }
 
 async fn status(State(admin): State<Arc<Admin>>) -> String {
-    table(&admin.all_links())
+    let links = admin.all_links();
+    table(&links) + &errors(&links)
 }
 
 impl Admin {
@@ -178,12 +180,29 @@ fn state(link: &LinkStatus) -> String {
     }
 }
 
+/// The last errors of each link that has some, the newest first; empty if none has.
+pub fn errors(links: &[LinkStatus]) -> String {
+    let mut text = String::new();
+    for link in links {
+        for (index, error) in link.last_errors.iter().enumerate() {
+            let head = match index {
+                0 => format!("\nLAST ERRORS OF {}\n", link.name),
+                _ => String::new(),
+            };
+            let at = clock::utc_text(error.at);
+            let written = writeln!(text, "{head}{at}  {error}");
+            debug_assert!(written.is_ok(), "writing to a String cannot fail");
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::status::PeerKind;
+    use crate::status::{LinkError, PeerKind};
 
     fn link(peer: &str, number: u8, state: LinkState, last_error: &str) -> LinkStatus {
         LinkStatus {
@@ -202,6 +221,7 @@ mod tests {
             state_age: Duration::ZERO,
             last_error: last_error.into(),
             paused: None,
+            last_errors: Vec::new(),
         }
     }
 
@@ -244,6 +264,23 @@ mod tests {
         let lines: Vec<&str> = shown.lines().collect();
         assert!(lines[1].contains(" paused 2 s "), "{shown}");
         assert!(lines[2].contains(" up "), "{shown}");
+    }
+
+    #[test]
+    fn the_last_errors_are_told_with_their_times_for_links_that_have_some() {
+        let mut troubled = link("two", 1, LinkState::Down, "refused");
+        let error = |ms, what: &str, times| LinkError {
+            at: UNIX_EPOCH + Duration::from_millis(ms),
+            what: what.into(),
+            times,
+        };
+        troubled.last_errors = vec![error(2_000, "refused", 3), error(1_500, "closed", 1)];
+        assert_eq!(
+            errors(&[link("one", 1, LinkState::Up, ""), troubled]),
+            "\nLAST ERRORS OF two/1\n\
+             1970-01-01T00:00:02.000000Z  refused (3 times in a row)\n\
+             1970-01-01T00:00:01.500000Z  closed\n"
+        );
     }
 
     #[test]

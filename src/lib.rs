@@ -17,7 +17,7 @@
 //! | what a request becomes | [`messaging`], [`payment`], [`links`], with [`route`], [`journal`], [`inbox`] beside them |
 //! | the peers | [`pool`], [`link`] |
 //! | the protocols, pure | [`smpp`], [`iso8583`], [`window`], [`rate`] |
-//! | shared words | [`message`], [`outcome`], [`outbox`], [`client`], [`clock`], [`status`], [`metrics`] |
+//! | shared words | [`message`], [`outcome`], [`outbox`], [`client`], [`clock`], [`status`], [`metrics`], [`tap`] |
 //!
 //! The invariants that all of this serves stand in `docs/ARCHITECTURE.md`.
 
@@ -44,4 +44,5 @@ pub mod route;
 pub mod rpc;
 pub mod smpp;
 pub mod status;
+pub mod tap;
 pub mod window;

@@ -6,12 +6,21 @@ use crate::{
     link::{BankJob, Shared, SmscJob},
     pool::Pool,
     status::LinkStatus,
+    tap::Listener,
 };
 
 /// No peer or link of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no link {0}; `sampan links` lists those that are")]
 pub struct UnknownLink(pub String);
+
+/// No SMSC or link of one has that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "there is no SMSC and no link to one named {0}; `sampan links` lists those that are, and links \
+     to banks are not traced"
+)]
+pub struct NotTraced(pub String);
 
 /// All links of all peers.
 #[derive(Default)]
@@ -53,6 +62,24 @@ impl Links {
     /// There is no such link.
     pub fn resume(&self, peer: &str, link: Option<&str>) -> Result<Vec<LinkStatus>, UnknownLink> {
         self.each(peer, link, |link| link.resume())
+    }
+
+    /// Lets a new listener hear what passes on the links of all SMSCs, of one SMSC, or on one link:
+    /// all of it, or with a `number` what concerns that. It ends when it is dropped.
+    ///
+    /// # Errors
+    /// There is no such SMSC and no such link of one.
+    pub fn trace(&self, link: Option<&str>, number: &str) -> Result<Arc<Listener>, NotTraced> {
+        let listener = Listener::new(number);
+        let links = self.smscs.iter().flat_map(|pool| pool.links());
+        let chosen = links.filter(|shared| {
+            link.is_none_or(|link| link == &*shared.settings.peer || link == &*shared.name)
+        });
+        let count = chosen.map(|shared| shared.tap.attach(&listener)).count();
+        match (link, count) {
+            (Some(link), 0) => Err(NotTraced(link.to_owned())),
+            _ => Ok(listener),
+        }
     }
 
     fn each(

@@ -141,6 +141,7 @@ mod tests {
             reconnect_max: second,
             refused_pause: second,
             drain_timeout: second,
+            tls: None,
         });
         let metrics = Metrics::new().unwrap();
         let links = (1..=links).map(|number| {

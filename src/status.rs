@@ -1,6 +1,10 @@
 //! A link as operators see it: where it leads, how far it is, what it has done.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 /// What kind of peer a link leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +91,34 @@ pub struct LinkStatus {
     pub reconnects: u64,
     /// How long the state has lasted.
     pub state_age: Duration,
-    /// The last error, with what to do; empty if none.
+    /// What ended the last connection or kept it from being made, with what to do; empty if none.
     pub last_error: String,
     /// How much longer nothing is sent, because the peer wanted less.
     pub paused: Option<Duration>,
+    /// The last errors of every kind, the newest first, at most [`LAST_ERRORS_MAX`].
+    pub last_errors: Vec<LinkError>,
+}
+
+/// Errors that a link remembers: what a person reads to understand a bad minute.
+pub const LAST_ERRORS_MAX: usize = 8;
+
+/// An error of a link: a connection that ended or was not made, a refused bind, something of the
+/// peer's that was contained, requests without an answer, a pause that the peer wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkError {
+    /// When it happened last.
+    pub at: SystemTime,
+    /// What happened, and what to do where that can be said.
+    pub what: String,
+    /// How often in a row.
+    pub times: u64,
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.times {
+            1 => f.write_str(&self.what),
+            times => write!(f, "{} ({times} times in a row)", self.what),
+        }
+    }
 }

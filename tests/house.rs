@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &[
         "smpp", "iso8583", "window", "rate", "outcome", "outbox", "client", "status",
     ],
-    &["clock", "message", "metrics"],
+    &["clock", "message", "metrics", "tap"],
     &["inbox", "route", "journal"],
     &["link"],
     &["pool"],

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use clap::{Args, Subcommand};
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     admin,
     rpc::proto::{self, LinkRequest, ListLinksRequest, links_client::LinksClient},
-    status::{LinkState, LinkStatus, PeerKind},
+    status::{LinkError, LinkState, LinkStatus, PeerKind},
 };
 
 /// What to do with links, and how to reach the router.
@@ -23,6 +23,9 @@ pub(super) struct LinksArgs {
     /// List only this SMSC or bank.
     #[arg(long, value_name = "PEER")]
     peer: Option<String>,
+    /// Show the last errors of each link too, with their times.
+    #[arg(long)]
+    errors: bool,
     #[command(subcommand)]
     change: Option<Change>,
     #[command(flatten)]
@@ -58,6 +61,7 @@ impl From<Chosen> for LinkRequest {
 pub(super) fn links(args: LinksArgs) -> Result<Exit, Trouble> {
     let LinksArgs {
         peer,
+        errors,
         change,
         connection,
     } = args;
@@ -79,9 +83,11 @@ pub(super) fn links(args: LinksArgs) -> Result<Exit, Trouble> {
     })?;
     let links = answered.into_inner().links.into_iter();
     let links = links.map(status).collect::<Result<Vec<_>, _>>()?;
-    io::stdout()
-        .lock()
-        .write_all(admin::table(&links).as_bytes())?;
+    let mut text = admin::table(&links);
+    if errors {
+        text.push_str(&admin::errors(&links));
+    }
+    io::stdout().lock().write_all(text.as_bytes())?;
     Ok(Exit::Success)
 }
 
@@ -121,7 +127,18 @@ fn status(link: proto::Link) -> Result<LinkStatus, Trouble> {
         state_age: Duration::from_millis(link.state_age_ms),
         last_error: link.last_error,
         paused: (link.paused_ms > 0).then(|| Duration::from_millis(link.paused_ms)),
+        last_errors: link.last_errors.into_iter().map(error).collect(),
     })
+}
+
+/// How often it happened in a row stands in its text.
+fn error(error: proto::LinkError) -> LinkError {
+    let at_ms = u64::try_from(error.at_ms).unwrap_or_default();
+    LinkError {
+        at: UNIX_EPOCH + Duration::from_millis(at_ms),
+        what: error.what,
+        times: 1,
+    }
 }
 
 #[cfg(test)]
@@ -146,6 +163,11 @@ mod tests {
             state_age: Duration::from_millis(8),
             last_error: "refused".into(),
             paused: Some(Duration::from_millis(9)),
+            last_errors: vec![LinkError {
+                at: UNIX_EPOCH + Duration::from_millis(9),
+                what: "refused".into(),
+                times: 1,
+            }],
         };
         let arrived = status(proto::Link::from(known.clone())).unwrap();
         assert_eq!(format!("{arrived:?}"), format!("{known:?}"));

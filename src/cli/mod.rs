@@ -18,9 +18,11 @@ mod hex;
 mod input;
 mod links;
 mod payment;
+mod pcap;
 mod report;
 pub mod run;
 mod send;
+mod trace;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +119,8 @@ enum Command {
     Reverse(payment::PaymentArgs),
     /// List the links of a running router, drain them, take them back into service.
     Links(links::LinksArgs),
+    /// Follow the PDUs of SMSC links as they pass, without texts and passwords.
+    Trace(trace::TraceArgs),
 }
 
 /// Reads the command line and does what it says.
@@ -134,6 +138,7 @@ pub fn main() -> Exit {
         Command::Lookup(args) => payment::lookup(args),
         Command::Reverse(args) => payment::reverse(args),
         Command::Links(args) => links::links(args),
+        Command::Trace(args) => trace::trace(args),
     };
     ended.unwrap_or_else(|trouble| complain(trouble.exit(), trouble))
 }

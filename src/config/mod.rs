@@ -19,6 +19,7 @@ mod smsc;
 mod taken;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{fmt, net::SocketAddr, path::Path};
 

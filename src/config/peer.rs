@@ -163,6 +163,7 @@ pub(super) fn link(
         reconnect_max,
         refused_pause,
         drain_timeout,
+        tls: None,
     })
 }
 

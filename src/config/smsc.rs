@@ -7,9 +7,10 @@ use super::{
     form,
     peer::{self, Kind, LinkDefaults, MILLIS_MAX, Peers},
     reader::Table,
+    tls,
 };
 use crate::{
-    link::settings::SmscSettings,
+    link::settings::{LinkSettings, SmscSettings},
     smpp::{
         Address, CommandStatus, Npi, Ton,
         pdu::{Bind, BindKind},
@@ -47,6 +48,8 @@ pub(super) fn read(
     };
     let name = peers.name(table, peer_kind);
     let link = peer::link(table, name, &LINK);
+    let address = link.as_ref().map(|link| link.address.as_str());
+    let tls = tls::read(table, address, surroundings);
     let session = session(table, kind, surroundings);
     let temporary_statuses = statuses(table, "temporary_statuses", &TEMPORARY_STATUSES);
     // An SMSC that grants 100 a second throttles 100 at once, so the burst is short.
@@ -73,7 +76,7 @@ pub(super) fn read(
         ],
     );
     Some(SmscSettings {
-        link: link?,
+        link: LinkSettings { tls: tls?, ..link? },
         session: session?,
         temporary_statuses,
         bind_rate,

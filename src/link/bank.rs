@@ -160,6 +160,8 @@ impl BankLink {
             Event::Ignored(ignored) => {
                 self.shared.metrics.protocol_errors.increment(1);
                 warn!(%link, "contained: {ignored:?}");
+                self.shared
+                    .note_trouble(&format!("contained: {ignored:?}"), 1);
             }
             Event::Closed(reason) => {
                 self.ended.get_or_insert_with(|| ended(reason));
@@ -181,6 +183,7 @@ impl BankLink {
             Err(error) => {
                 self.shared.metrics.protocol_errors.increment(1);
                 warn!(%link, "contained: {error}");
+                self.shared.note_trouble(&format!("contained: {error}"), 1);
                 return;
             }
         };
@@ -205,6 +208,7 @@ impl BankLink {
         if expired > 0 {
             self.shared.metrics.timeouts.increment(expired);
             self.shared.totals.timed_out.fetch_add(expired, Relaxed);
+            self.shared.note_timeouts(expired);
         }
     }
 }

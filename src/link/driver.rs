@@ -13,11 +13,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::{Buf as _, BytesMut};
+use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{Sleep, sleep, sleep_until, timeout},
+    time::{Sleep, sleep, sleep_until, timeout_at},
 };
 use tokio_util::io::poll_read_buf;
 use tracing::{info, warn};
@@ -26,6 +26,7 @@ use super::{
     backoff::Backoff,
     protocol::{Again, Ended, Phase, Protocol},
     shared::{Response, Shared, Stop},
+    tls::Stream,
 };
 use crate::{outcome::Reason, status::LinkState};
 
@@ -99,19 +100,27 @@ async fn stopped<J>(shared: &Shared<J>) {
     }
 }
 
-async fn connect<J>(shared: &Shared<J>) -> io::Result<TcpStream> {
+/// Connects, with the TLS handshake if the link has one, within one time for both.
+async fn connect<J>(shared: &Shared<J>) -> io::Result<Stream> {
     let settings = &shared.settings;
-    let attempt = timeout(
-        settings.connect_timeout,
-        TcpStream::connect(&settings.address),
-    );
-    let stream = attempt.await.map_err(|_| {
+    let deadline = tokio::time::Instant::now() + settings.connect_timeout;
+    let too_late = |what: &str| {
         let ms = settings.connect_timeout.as_millis();
-        io::Error::new(io::ErrorKind::TimedOut, format!("no answer for {ms} ms"))
-    })??;
+        io::Error::new(io::ErrorKind::TimedOut, format!("{what} for {ms} ms"))
+    };
+    let stream = timeout_at(deadline, TcpStream::connect(&settings.address))
+        .await
+        .map_err(|_| too_late("no answer"))??;
     // A turn writes everything it has at once, so waiting for more would only add latency.
     stream.set_nodelay(true)?;
-    Ok(stream)
+    match &settings.tls {
+        None => Ok(Stream::Plain(stream)),
+        Some(tls) => timeout_at(deadline, tls.connect(stream))
+            .await
+            .map_err(|_| {
+                too_late("TCP is up, but no end of the TLS handshake; does this port speak TLS? No answer")
+            })?,
+    }
 }
 
 /// One connection, from the first byte to the last.
@@ -128,6 +137,8 @@ struct Connection<'a, S, P: Protocol> {
     look_at: Instant,
     /// When more may be sent, if the rate let fewer requests go than there was room for.
     again_at: Option<Instant>,
+    /// Whether the stream may hold octets back that it has taken, as TLS does.
+    is_unflushed: bool,
     was_up: bool,
     stopping: Stopping,
 }
@@ -170,6 +181,7 @@ where
             alarm_at: now + FAR,
             look_at: now,
             again_at: None,
+            is_unflushed: false,
             was_up: false,
             stopping: Stopping::No,
         }
@@ -205,7 +217,10 @@ where
             }
             self.set_alarm(now, stop);
             match self.next_action().await {
-                Action::Wrote(bytes) => self.protocol.output().advance(bytes),
+                Action::Wrote(bytes) => {
+                    self.protocol.wrote(bytes);
+                    self.is_unflushed = true;
+                }
                 Action::Read(0) => break lost("the peer closed the connection"),
                 Action::Read(_) => self.receive().await,
                 Action::Woken | Action::Due => {}
@@ -351,7 +366,7 @@ where
     /// makes the peer work; a write that cannot go on does not keep the rest from being looked at.
     async fn next_action(&mut self) -> Action {
         let (stream, output, input) = (&mut self.stream, self.protocol.output(), &mut self.input);
-        let alarm = &mut self.alarm;
+        let (alarm, is_unflushed) = (&mut self.alarm, &mut self.is_unflushed);
         let mut woken = pin!(self.shared.woken());
         std::future::poll_fn(move |context| {
             if !output.is_empty() {
@@ -360,6 +375,12 @@ where
                         return Poll::Ready(Action::Failed(io::ErrorKind::WriteZero.into()));
                     }
                     Poll::Ready(Ok(bytes)) => return Poll::Ready(Action::Wrote(bytes)),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Action::Failed(error)),
+                    Poll::Pending => {}
+                }
+            } else if *is_unflushed {
+                match Pin::new(&mut *stream).poll_flush(context) {
+                    Poll::Ready(Ok(())) => *is_unflushed = false,
                     Poll::Ready(Err(error)) => return Poll::Ready(Action::Failed(error)),
                     Poll::Pending => {}
                 }

@@ -13,8 +13,10 @@ mod protocol;
 pub mod settings;
 mod shared;
 mod smsc;
+mod tapped;
 mod throttle;
 mod ticket;
+pub mod tls;
 
 use std::{sync::Arc, time::Instant};
 

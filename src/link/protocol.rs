@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 
 use super::{lanes::Queued, shared::Response};
 use crate::outcome::Reason;
@@ -46,6 +46,10 @@ pub(super) trait Protocol: Send + 'static {
     fn in_flight(&self) -> u32;
     /// What is to be written; the driver takes it from the front.
     fn output(&mut self) -> &mut BytesMut;
+    /// That many octets left the front of the output.
+    fn wrote(&mut self, octets: usize) {
+        self.output().advance(octets);
+    }
     /// When [`Protocol::handle_timeout`] must be called at the latest.
     fn next_timeout(&self) -> Option<Instant>;
     /// Does what is due.

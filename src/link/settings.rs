@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use super::tls::Tls;
 use crate::{
     iso8583::{currency::Currency, dialect::Dialect},
     rate::Rate,
@@ -23,7 +24,7 @@ pub struct LinkSettings {
     pub queue_max: usize,
     /// From the request's bytes to its answer.
     pub response_timeout: Duration,
-    /// For name resolution and the TCP handshake.
+    /// For name resolution, the TCP handshake and that of TLS.
     pub connect_timeout: Duration,
     /// The pause after the first failed connection; doubled at each further one, with jitter.
     pub reconnect_min: Duration,
@@ -33,6 +34,8 @@ pub struct LinkSettings {
     pub refused_pause: Duration,
     /// How long a stop waits for what is in flight.
     pub drain_timeout: Duration,
+    /// TLS, and with whom; `None` is plain TCP.
+    pub tls: Option<Tls>,
 }
 
 /// An SMSC and how to talk to it.

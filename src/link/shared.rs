@@ -10,7 +10,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::Notify;
@@ -22,7 +22,8 @@ use super::{
 use crate::{
     inbox::{Respond, Verdict},
     metrics::LinkMetrics,
-    status::{LinkState, LinkStatus, PeerKind},
+    status::{LAST_ERRORS_MAX, LinkError, LinkState, LinkStatus, PeerKind},
+    tap::Tap,
 };
 
 /// The shared side of one link; `J` is what it carries.
@@ -56,6 +57,8 @@ pub struct Shared<J> {
     stop: Mutex<Option<Stop>>,
     giving_up: AtomicBool,
     wake: Notify,
+    /// Where operators listen to its PDUs.
+    pub tap: Tap,
 }
 
 /// Counts since the start.
@@ -99,7 +102,28 @@ pub struct Stop {
 struct Condition {
     state: LinkState,
     since: Instant,
+    /// What ended the last connection, or kept it from being made.
     last_error: String,
+    /// The newest first.
+    errors: VecDeque<LinkError>,
+}
+
+impl Condition {
+    /// The same error again is one entry, so that a peer that is down for an hour does not hide what
+    /// happened before.
+    fn remember(&mut self, what: &str, times: u64) {
+        let at = SystemTime::now();
+        if let Some(newest) = self.errors.front_mut()
+            && newest.what == what
+        {
+            newest.at = at;
+            newest.times += times;
+            return;
+        }
+        self.errors.truncate(LAST_ERRORS_MAX - 1);
+        let what = what.to_owned();
+        self.errors.push_front(LinkError { at, what, times });
+    }
 }
 
 /// Why a link did not take jobs.
@@ -135,6 +159,7 @@ impl<J> Shared<J> {
                 state: LinkState::Down,
                 since: Instant::now(),
                 last_error: String::new(),
+                errors: VecDeque::new(),
             }),
             state: AtomicU8::new(LinkState::Down as u8),
             queued: AtomicU32::new(0),
@@ -147,6 +172,7 @@ impl<J> Shared<J> {
             stop: Mutex::new(None),
             giving_up: AtomicBool::new(false),
             wake: Notify::new(),
+            tap: Tap::default(),
         }
     }
 
@@ -215,6 +241,7 @@ impl<J> Shared<J> {
             state_age: condition.since.elapsed(),
             last_error: condition.last_error.clone(),
             paused: self.paused_for(),
+            last_errors: condition.errors.iter().cloned().collect(),
         }
     }
 
@@ -421,8 +448,25 @@ impl<J> Shared<J> {
         true
     }
 
+    /// A connection ended or could not be made.
     pub(super) fn note_error(&self, error: String) {
-        lock(&self.condition).last_error = error;
+        let mut condition = lock(&self.condition);
+        condition.remember(&error, 1);
+        condition.last_error = error;
+    }
+
+    /// Requests of one turn got no answer in time.
+    pub(super) fn note_timeouts(&self, requests: u64) {
+        let ms = self.settings.response_timeout.as_millis();
+        self.note_trouble(
+            &format!("a request was not answered within {ms} ms"),
+            requests,
+        );
+    }
+
+    /// Something went wrong that the connection survived, so many times.
+    pub(super) fn note_trouble(&self, what: &str, times: u64) {
+        lock(&self.condition).remember(what, times);
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use tracing::{debug, info, warn};
 
 use super::{
@@ -19,8 +19,10 @@ use super::{
     protocol::{Again, Ended, Phase, Protocol},
     settings::SmscSettings,
     shared::{Response, Shared},
+    tapped::Tapped,
     throttle::Throttle,
     ticket::{Gathered, Ticket},
+    tls,
 };
 use crate::{
     inbox::{Event as InboxEvent, Inbox, Respond, Responder, Verdict},
@@ -28,7 +30,7 @@ use crate::{
     metrics::InboxMetrics,
     outcome::Reason,
     smpp::{
-        CommandId, CommandStatus, Pdu,
+        CommandId, CommandStatus, FrameError, Pdu,
         pdu::{CancelSm, DataSmResp, DeliverSmResp, QuerySm, ReplaceSm, SubmitSm},
         session::{BindRefusal, CloseReason, Event, Sequence, Session, SessionError, State},
     },
@@ -111,6 +113,7 @@ pub(super) struct SmscLink {
     incoming: Vec<(InboxEvent, Responder)>,
     inbox_metrics: InboxMetrics,
     turn: Turn,
+    tapped: Tapped,
 }
 
 /// Counts of one turn, added to the metrics at its end.
@@ -134,6 +137,7 @@ impl SmscLink {
         Self {
             session: Session::esme(settings.session.clone()),
             window: Window::new(settings.link.window),
+            tapped: Tapped::new(&shared.name),
             settings,
             shared,
             responder,
@@ -178,6 +182,8 @@ impl SmscLink {
             Event::SessionNack { status } => {
                 self.shared.metrics.protocol_errors.increment(1);
                 warn!(link = %self.shared.name, %status, "the SMSC could not read something of ours");
+                let trouble = format!("the SMSC could not read something of ours: {status}");
+                self.shared.note_trouble(&trouble, 1);
             }
             Event::Deliver {
                 sequence,
@@ -194,6 +200,7 @@ impl SmscLink {
             Event::Ignored(oddity) => {
                 self.shared.metrics.protocol_errors.increment(1);
                 warn!(link = %self.shared.name, "contained: {oddity}");
+                self.shared.note_trouble(&format!("contained: {oddity}"), 1);
             }
             // Only an SMSC gets these; the session refuses them for an ESME.
             Event::Submit { .. } | Event::Request { .. } => {
@@ -287,6 +294,8 @@ impl SmscLink {
         self.shared.metrics.throttles.increment(1);
         if let Some(pause) = self.throttle.refused(now, sent_at, fastrand::f64()) {
             self.shared.pause(self.throttle.until());
+            let trouble = format!("the SMSC wants less: {status}; the bind pauses");
+            self.shared.note_trouble(&trouble, 1);
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             let counted_ms = self.paused_ms.saturating_add(pause_ms);
             let metrics = &self.shared.metrics;
@@ -331,6 +340,7 @@ impl SmscLink {
         if expired > 0 {
             self.shared.metrics.timeouts.increment(expired);
             self.shared.totals.timed_out.fetch_add(expired, Relaxed);
+            self.shared.note_timeouts(expired);
         }
     }
 }
@@ -341,13 +351,16 @@ impl Protocol for SmscLink {
     fn connected(&mut self, now: Instant) {
         self.session = Session::esme(self.settings.session.clone());
         self.session_number += 1;
+        self.tapped.connected(self.session_number);
         self.peer_unbinds = false;
         self.ended = None;
         self.session.connected(now);
     }
 
     fn receive(&mut self, now: Instant, input: &mut BytesMut) -> bool {
+        let before = self.tapped.before(&self.shared.tap, input);
         let received = self.session.receive(now, input, FRAMES_MAX);
+        self.tapped.received(&self.shared.tap, before, input.len());
         self.handle_events(now);
         received.more
     }
@@ -447,6 +460,11 @@ impl Protocol for SmscLink {
         self.session.output()
     }
 
+    fn wrote(&mut self, octets: usize) {
+        self.session.output().advance(octets);
+        self.tapped.wrote(octets);
+    }
+
     fn next_timeout(&self) -> Option<Instant> {
         self.session
             .next_timeout()
@@ -499,6 +517,7 @@ impl Protocol for SmscLink {
     }
 
     fn flush(&mut self, now: Instant) {
+        self.tapped.sent(&self.shared.tap, self.session.output());
         self.ends.flush();
         if !self.incoming.is_empty() {
             self.inbox.offer(now, self.incoming.drain(..));
@@ -543,7 +562,16 @@ fn ended(reason: CloseReason) -> Ended {
         Again::Later => {
             format!("{reason}; check system_id, password and bind in the configuration")
         }
-        Again::Soon => reason.to_string(),
+        Again::Soon => match reason {
+            CloseReason::BadFrame(FrameError::TooLong { octets, .. })
+                if tls::is_tls_record(octets) =>
+            {
+                "the peer answers in TLS; add the section tls with its CA certificate, or ask the \
+                 peer for its plain port"
+                    .into()
+            }
+            reason => reason.to_string(),
+        },
     };
     Ended { why, again }
 }

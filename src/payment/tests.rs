@@ -54,6 +54,7 @@ fn settings() -> BankSettings {
             reconnect_max: TIMEOUT,
             refused_pause: TIMEOUT,
             drain_timeout: TIMEOUT,
+            tls: None,
         },
         session: SessionSettings::new(Arc::clone(&dialect)),
         dialect,

@@ -1,24 +1,33 @@
 //! The Links service: the connections, for operators and their tools.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::UNIX_EPOCH};
 
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
     auth,
     proto::{self, LinkRequest, ListLinksRequest, ListLinksResult},
+    trace::{Trace, Traces},
+    unfold::Unfold,
 };
 use crate::{
     links::{Links, UnknownLink},
-    status::{LinkState, LinkStatus, PeerKind},
+    status::{LinkError, LinkState, LinkStatus, PeerKind},
 };
 
 /// `sampan.v1.Links`
-pub(super) struct LinksService(Arc<Links>);
+pub(super) struct LinksService {
+    links: Arc<Links>,
+    traces: Traces,
+}
 
 impl LinksService {
-    pub(super) fn new(links: Arc<Links>) -> Self {
-        Self(links)
+    pub(super) fn new(links: Arc<Links>, stopping: CancellationToken) -> Self {
+        Self {
+            links,
+            traces: Traces::new(stopping),
+        }
     }
 }
 
@@ -29,7 +38,7 @@ impl proto::links_server::Links for LinksService {
         request: Request<ListLinksRequest>,
     ) -> Result<Response<ListLinksResult>, Status> {
         let peer = request.into_inner().peer;
-        respond(self.0.list(some(&peer)))
+        respond(self.links.list(some(&peer)))
     }
 
     async fn drain(
@@ -38,20 +47,22 @@ impl proto::links_server::Links for LinksService {
     ) -> Result<Response<ListLinksResult>, Status> {
         let client = auth::caller(&request)?;
         let LinkRequest { peer, link } = named(request)?;
-        let drained = self.0.drain(&peer, some(&link));
+        let drained = self.links.drain(&peer, some(&link));
         if drained.is_ok() {
             tracing::info!(client = %client.name(), peer, link, "drained by request");
         }
         respond(drained)
     }
 
-    type TraceStream = tokio_stream::Empty<Result<proto::TraceBatch, Status>>;
+    type TraceStream = Unfold<Trace>;
 
     async fn trace(
         &self,
-        _request: Request<proto::TraceRequest>,
+        request: Request<proto::TraceRequest>,
     ) -> Result<Response<Self::TraceStream>, Status> {
-        Err(Status::unimplemented("Trace"))
+        let client = auth::caller(&request)?;
+        let trace = self.traces.open(&self.links, &client, request.get_ref())?;
+        Ok(Response::new(Unfold::new(trace)))
     }
 
     async fn resume(
@@ -60,7 +71,7 @@ impl proto::links_server::Links for LinksService {
     ) -> Result<Response<ListLinksResult>, Status> {
         let client = auth::caller(&request)?;
         let LinkRequest { peer, link } = named(request)?;
-        let resumed = self.0.resume(&peer, some(&link));
+        let resumed = self.links.resume(&peer, some(&link));
         if resumed.is_ok() {
             tracing::info!(client = %client.name(), peer, link, "resumed by request");
         }
@@ -111,11 +122,22 @@ impl From<LinkStatus> for proto::Link {
             reconnects: link.reconnects,
             state_age_ms: u64::try_from(link.state_age.as_millis()).unwrap_or(u64::MAX),
             last_error: link.last_error,
-            last_errors: Vec::new(),
+            last_errors: link.last_errors.iter().map(Into::into).collect(),
             paused_ms: link.paused.map_or(0, |paused| {
                 // A pause that is nearly over is still one.
                 u64::try_from(paused.as_millis()).unwrap_or(u64::MAX).max(1)
             }),
+        }
+    }
+}
+
+impl From<&LinkError> for proto::LinkError {
+    fn from(error: &LinkError) -> Self {
+        // A clock before 1970 is told as 1970.
+        let since = error.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            at_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+            what: error.to_string(),
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod server;
 mod services;
 pub mod settings;
 mod stream;
+mod trace;
 mod unfold;
 
 pub use error::RpcError;

@@ -161,7 +161,7 @@ impl Server {
         let messaging =
             MessagingServer::new(messaging).max_decoding_message_size(MESSAGE_BYTES_MAX);
         let payments = PaymentsServer::new(payments).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        let links = LinksServer::new(LinksService::new(services.links));
+        let links = LinksServer::new(LinksService::new(services.links, stopping.clone()));
         // Health is open to all: probes have no credentials, and it tells nothing about anyone.
         let router = http2(tls)?
             .add_service(health_service)

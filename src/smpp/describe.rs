@@ -1,4 +1,4 @@
-//! A PDU for human eyes: every field by the standard's name, one a line.
+//! A PDU for human eyes: every field by the standard's name, one a line or all on one.
 //!
 //! Texts and passwords are shown by their length alone, addresses with their middle masked, TLVs
 //! by value only where the value is a number or a message id.
@@ -23,17 +23,31 @@ const NUMBER_OCTETS_MAX: usize = 4;
 /// Describes `frame` over several lines; a body that cannot be read is described by its error.
 pub fn describe(frame: &Frame) -> String {
     let header = frame.header;
-    let mut lines = Lines(format!("{}\n", header.command_id));
+    let mut lines = Lines {
+        text: format!("{}\n", header.command_id),
+        layout: Layout::Lines,
+    };
     lines.field("command_length", HEADER_OCTETS + frame.body.len());
     lines.field("command_id", format_args!("{:#010x}", header.command_id.0));
     lines.field("command_status", status(header.command_status));
     lines.field("sequence_number", header.sequence_number);
-    match Pdu::decode(frame) {
-        Ok(pdu) => lines.body(&pdu),
-        Err(error) => lines.field("error", error),
-    }
-    lines.0
+    lines.body_of(frame);
+    lines.text
 }
+
+/// The fields of the body on one line, `name=value` each. Those that are empty or zero are left
+/// out: they say nothing and would hide the others.
+pub fn fields(frame: &Frame) -> String {
+    let mut lines = Lines {
+        text: String::new(),
+        layout: Layout::OneLine,
+    };
+    lines.body_of(frame);
+    lines.text
+}
+
+/// Values that say nothing on a line of many.
+const NOTHING: [&str; 4] = ["\"\"", "0x00", "<0 octets>", "0:0:"];
 
 fn status(status: super::CommandStatus) -> String {
     match (status.name(), status.meaning()) {
@@ -42,13 +56,40 @@ fn status(status: super::CommandStatus) -> String {
     }
 }
 
-struct Lines(String);
+#[derive(Clone, Copy)]
+enum Layout {
+    Lines,
+    OneLine,
+}
+
+struct Lines {
+    text: String,
+    layout: Layout,
+}
 
 impl Lines {
     fn field(&mut self, name: impl Display, value: impl Display) {
-        let line = format!("  {name:<NAME_COLUMNS$}{value}");
-        self.0.push_str(line.trim_end());
-        self.0.push('\n');
+        match self.layout {
+            Layout::Lines => {
+                let line = format!("  {name:<NAME_COLUMNS$}{value}");
+                self.text.push_str(line.trim_end());
+                self.text.push('\n');
+            }
+            Layout::OneLine => {
+                let value = value.to_string();
+                if !NOTHING.contains(&value.as_str()) {
+                    let gap = if self.text.is_empty() { "" } else { " " };
+                    self.text.push_str(&format!("{gap}{name}={value}"));
+                }
+            }
+        }
+    }
+
+    fn body_of(&mut self, frame: &Frame) {
+        match Pdu::decode(frame) {
+            Ok(pdu) => self.body(&pdu),
+            Err(error) => self.field("error", error),
+        }
     }
 
     fn string<const MAX: usize>(&mut self, name: &str, value: &COctetString<MAX>) {
@@ -303,6 +344,23 @@ mod tests {
             assert!(text.contains(line), "{line} in {text}");
         }
         assert!(!text.contains("482913") && !text.contains("84901112233"));
+    }
+
+    #[test]
+    fn on_one_line_are_the_fields_that_say_something() {
+        let submit_sm = SubmitSm {
+            destination: Address::international("84901112233").unwrap(),
+            registered_delivery: 1,
+            short_message: ShortMessage::new("OTP 482913").unwrap(),
+            ..SubmitSm::default()
+        };
+        let mut out = BytesMut::new();
+        submit_sm.encode(7, CommandStatus::ESME_ROK, &mut out);
+        let frame = take_frame(&mut out, FRAME_OCTETS_MAX).unwrap().unwrap();
+        assert_eq!(
+            fields(&frame),
+            "destination_addr=1:1:8490*****33 registered_delivery=0x01 short_message=<10 octets>"
+        );
     }
 
     #[test]

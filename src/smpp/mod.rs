@@ -14,14 +14,17 @@
 //! | [`text`], [`segment`] | characters to octets, and a long text to parts |
 //! | [`receipt`] | what a deliver_sm says about an earlier message |
 //! | [`session`] | states, timers, what is answered without asking |
-//! | [`describe`] | a PDU for human eyes, masked |
+//! | [`describe`], [`mask`] | a PDU for human eyes and for captures, masked |
+//! | [`parties`] | the numbers that a PDU names |
 
 pub mod address;
 pub mod codec;
 pub mod command;
 pub mod describe;
 mod gsm7;
+pub mod mask;
 pub mod octets;
+pub mod parties;
 pub mod pdu;
 pub mod receipt;
 pub mod segment;

@@ -11,5 +11,6 @@ mod decode;
 mod peers;
 mod router;
 mod support;
+mod trace;
 mod traffic;
 mod usage;

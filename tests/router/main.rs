@@ -9,3 +9,5 @@ mod foreign;
 mod messages;
 mod payments;
 mod support;
+mod tls;
+mod trace;

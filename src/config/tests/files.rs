@@ -194,3 +194,81 @@ fn a_loaded_file_is_named_in_its_faults() {
     let printed = faults.to_string();
     assert!(printed.ends_with("/sampan.toml:2: log.level: an integer where a string belongs"));
 }
+
+/// The SMSC's TLS section at lines 6 and on.
+fn smsc_tls(keys: &str) -> String {
+    with_before("[[bank]]", &format!("[smsc.tls]\n{keys}"))
+}
+
+fn issued() -> (String, String) {
+    let issued = rcgen::generate_simple_self_signed(["smsc.test".to_owned()]).unwrap();
+    (issued.cert.pem(), issued.signing_key.serialize_pem())
+}
+
+#[test]
+fn the_files_of_an_smscs_tls_are_read_and_fit_together() {
+    let (certificate, key) = issued();
+    let dir = Dir::new("smsc-tls")
+        .holds("ca.pem", &certificate)
+        .holds("sampan.pem", &certificate)
+        .holds("sampan.key", &key);
+    let own = "certificate = \"sampan.pem\"\nkey = \"sampan.key\"";
+    let config = dir
+        .parse(&smsc_tls(&format!("ca = \"ca.pem\"\n{own}")))
+        .unwrap();
+    let shown = format!("{config:?}");
+    assert!(config.smscs[0].link.tls.is_some());
+    assert!(
+        shown.contains("smsc.test") && !shown.contains("PRIVATE KEY"),
+        "{shown}"
+    );
+
+    let (_, another) = issued();
+    let dir = dir.holds("sampan.key", &another);
+    assert_eq!(
+        dir.faults(&smsc_tls(&format!("ca = \"ca.pem\"\n{own}"))),
+        ["configuration:9: smsc[0].tls.key: sampan.key is not the key of the certificate"]
+    );
+}
+
+#[test]
+fn each_fault_of_an_smscs_tls_is_told_with_its_line() {
+    let (certificate, key) = issued();
+    let dir = Dir::new("smsc-tls-faults")
+        .holds("ca.pem", &certificate)
+        .holds("sampan.key", &key);
+    assert_eq!(
+        dir.faults(&smsc_tls("")),
+        ["configuration:6: smsc[0].tls.ca: is missing"]
+    );
+    assert_eq!(
+        dir.faults(&smsc_tls("ca = \"sampan.key\"")),
+        ["configuration:7: smsc[0].tls.ca: sampan.key holds no PEM CERTIFICATE"]
+    );
+    assert_eq!(
+        dir.faults(&smsc_tls("ca = \"ca.pem\"\nkey = \"sampan.key\"")),
+        ["configuration:8: smsc[0].tls.key: needs its certificate"]
+    );
+    assert_eq!(
+        dir.faults(&smsc_tls(
+            "ca = \"ca.pem\"\nserver_name = \"a b\"\nport = 1"
+        )),
+        [
+            "configuration:8: smsc[0].tls.server_name: \"a b\" is no DNS name and no IP address",
+            "configuration:9: smsc[0].tls.port: is no known key",
+        ]
+    );
+    assert_eq!(
+        dir.faults(&smsc_tls("ca = \"gone.pem\"")),
+        [
+            "configuration:7: smsc[0].tls.ca: gone.pem cannot be read: No such file or directory (os error 2)"
+        ]
+    );
+}
+
+#[test]
+fn no_password_shows_in_debug_output() {
+    let config = sound(&with("password = \"secret\"", "password = \"hunter22\""));
+    assert!(!format!("{config:?}").contains("hunter22"));
+    assert!(!format!("{:?}", config.smscs[0].session).contains("hunter22"));
+}

@@ -177,6 +177,7 @@ fn shared(window: usize) -> Arc<Shared<Job>> {
         reconnect_max: LONG,
         refused_pause: LONG,
         drain_timeout: LONG,
+        tls: None,
     });
     let metrics = Metrics::new().unwrap().link(PeerKind::Smsc, "one", "one/1");
     Arc::new(Shared::new(PeerKind::Smsc, &settings, 1, metrics))
@@ -512,7 +513,7 @@ async fn a_peer_that_never_falls_silent_cannot_keep_a_request_from_timing_out() 
         }
     });
     let mut told = Vec::new();
-    let in_time = timeout(Duration::from_secs(10), outbox.take_ready(&mut told)).await;
+    let in_time = tokio::time::timeout(Duration::from_secs(10), outbox.take_ready(&mut told)).await;
     enough.store(true, Relaxed);
     serving.await.unwrap();
     assert!(in_time.is_ok(), "nothing was told while the peer talked");

@@ -1,5 +1,6 @@
 //! A router in this process, on free ports, between simulators: what every test here begins with.
 
+mod authority;
 mod book;
 mod traffic;
 
@@ -19,8 +20,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::{Channel, Endpoint};
 
 pub(crate) use self::{
+    authority::{Authority, TlsFront},
     book::{assert_messages_agree, assert_payments_agree},
-    traffic::{charge, charge_all, lookup_settled, message, purchase, submit, submit_all},
+    traffic::{
+        charge, charge_all, lookup_settled, message, message_with_text, purchase, submit,
+        submit_all,
+    },
 };
 
 /// How long anything in these tests may take before it counts as never.

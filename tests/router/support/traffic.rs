@@ -29,6 +29,14 @@ pub(crate) fn message(number: usize) -> SubmitRequest {
     }
 }
 
+/// As [`message`], with this text.
+pub(crate) fn message_with_text(number: usize, text: &str) -> SubmitRequest {
+    SubmitRequest {
+        body: Some(Body::Text(text.to_owned())),
+        ..message(number)
+    }
+}
+
 /// Sends one message.
 pub(crate) async fn submit(
     client: &MessagingClient<Channel>,
