@@ -19,6 +19,7 @@ mod input;
 mod links;
 mod payment;
 mod pcap;
+mod preview;
 mod report;
 pub mod run;
 mod send;
@@ -111,6 +112,8 @@ enum Command {
     Decode(decode::DecodeArgs),
     /// Send one message through a running router. Exit code 0 only if it was ACCEPTED.
     Send(send::SendArgs),
+    /// Tell what a message would become and cost. Sends nothing. Exit code 0 if it could be sent.
+    Preview(preview::PreviewArgs),
     /// Make one payment through a running router. Exit code 0 only if it was APPROVED.
     Charge(charge::ChargeArgs),
     /// Tell what became of a payment. Exit code 0 if the router knows it.
@@ -134,6 +137,7 @@ pub fn main() -> Exit {
         Command::Check { config } => return check::check(&config),
         Command::Decode(args) => decode::decode(&args),
         Command::Send(args) => send::send(args),
+        Command::Preview(args) => preview::preview(args),
         Command::Charge(args) => charge::charge(args),
         Command::Lookup(args) => payment::lookup(args),
         Command::Reverse(args) => payment::reverse(args),

@@ -46,9 +46,10 @@ pub(super) struct SendArgs {
     connection: Connection,
 }
 
+/// The codings of the contract.
 #[derive(Clone, Copy, ValueEnum)]
-enum Coding {
-    /// GSM 7 bit where it can say the text, else UCS-2.
+pub(super) enum Coding {
+    /// The cheapest that loses nothing.
     Automatic,
     /// GSM 03.38 and its extension table.
     Gsm7,
@@ -71,11 +72,7 @@ impl From<Coding> for proto::Coding {
 
 /// Sends one message and prints its outcome. [`Exit::Success`] only if the SMSC accepted it.
 pub(super) fn send(args: SendArgs) -> Result<Exit, Trouble> {
-    let text = if input::is_stdin(&args.text) {
-        input::without_line_end(input::read_stdin()?)
-    } else {
-        args.text
-    };
+    let text = text(args.text)?;
     let request = SubmitRequest {
         request_id: args.id.unwrap_or_else(made_up_id),
         source: args.from.map(address),
@@ -98,13 +95,21 @@ pub(super) fn send(args: SendArgs) -> Result<Exit, Trouble> {
     Ok(Exit::success_if(is_accepted))
 }
 
+/// A text as given, or standard input for `-`.
+pub(super) fn text(given: String) -> Result<String, Trouble> {
+    match input::is_stdin(&given) {
+        true => Ok(input::without_line_end(input::read_stdin()?)),
+        false => Ok(given),
+    }
+}
+
 fn in_doubt(request_id: &str, trouble: Trouble) -> Trouble {
     Trouble::Failure(format!(
         "{trouble}; whether message {request_id} was sent is not known"
     ))
 }
 
-fn address(number: String) -> Address {
+pub(super) fn address(number: String) -> Address {
     Address {
         number,
         ..Address::default()

@@ -13,7 +13,9 @@ use crate::{
     link::settings::{LinkSettings, SmscSettings},
     smpp::{
         Address, CommandStatus, Npi, Ton,
+        compose::TextSettings,
         pdu::{Bind, BindKind},
+        segment::Splitting,
         session::{SessionLimits, SessionSettings},
         text::Coding,
     },
@@ -65,6 +67,21 @@ pub(super) fn read(
         "throttle_pause_max_ms",
         throttle_pause <= throttle_pause_max,
     );
+    let text = text(table);
+    Some(SmscSettings {
+        link: LinkSettings { tls: tls?, ..link? },
+        session: session?,
+        temporary_statuses,
+        bind_rate,
+        account_rate,
+        throttle_statuses,
+        throttle_pause,
+        throttle_pause_max,
+        text: text?,
+    })
+}
+
+fn text(table: &Table<'_>) -> Option<TextSettings> {
     let default_coding = table.choice(
         "default_coding",
         "automatic",
@@ -75,16 +92,23 @@ pub(super) fn read(
             ("ucs2", Coding::Ucs2),
         ],
     );
-    Some(SmscSettings {
-        link: LinkSettings { tls: tls?, ..link? },
-        session: session?,
-        temporary_statuses,
-        bind_rate,
-        account_rate,
-        throttle_statuses,
-        throttle_pause,
-        throttle_pause_max,
+    let latin1 = table.boolean("latin1", false);
+    let splitting = table.choice(
+        "splitting",
+        "udh8",
+        &[
+            ("udh8", Splitting::Udh8),
+            ("udh16", Splitting::Udh16),
+            ("sar", Splitting::Sar),
+            ("payload", Splitting::Payload),
+        ],
+    );
+    let transliterate = table.boolean("transliterate", false);
+    Some(TextSettings {
         default_coding: default_coding?,
+        latin1,
+        splitting: splitting?,
+        transliterate,
     })
 }
 

@@ -9,10 +9,10 @@ use crate::{
     inbox::{Event, EventKind, MobileOriginated, Receipt},
     message::Address,
     smpp::{
-        self, Tag, Tlvs,
+        self, Tag, Tlvs, concatenation,
         pdu::{DataSm, DeliverSm, EsmClass},
         receipt::{self, Unmarked},
-        segment, text,
+        text,
     },
 };
 
@@ -77,7 +77,7 @@ fn address<const MAX: usize>(address: &smpp::Address<MAX>) -> Address {
 
 fn message(data: Bytes, data_coding: u8, esm_class: EsmClass, tlvs: &Tlvs) -> MobileOriginated {
     let split = match esm_class.has_user_data_header() {
-        true => segment::split_header(&data),
+        true => concatenation::split_header(&data),
         false => None,
     };
     let (user_data_header, data) = match split {

@@ -6,7 +6,7 @@ use super::tls::Tls;
 use crate::{
     iso8583::{currency::Currency, dialect::Dialect},
     rate::Rate,
-    smpp::{self, CommandStatus, text::Coding},
+    smpp::{self, CommandStatus, compose::TextSettings},
 };
 
 /// Settings that every link has, of whatever protocol.
@@ -57,8 +57,8 @@ pub struct SmscSettings {
     pub throttle_pause: Duration,
     /// The longest such pause.
     pub throttle_pause_max: Duration,
-    /// What an automatic coding tries first, and what replace_sm uses.
-    pub default_coding: Coding,
+    /// How it takes texts.
+    pub text: TextSettings,
 }
 
 impl fmt::Debug for SmscSettings {

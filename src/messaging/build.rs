@@ -2,16 +2,25 @@
 
 use bytes::Bytes;
 
+use super::body::Content;
 use crate::{
     link::{SmscRequest, settings::SmscSettings},
-    message::{Address, Body, Message, MessageRef, Operation},
+    message::{Address, Message, MessageRef, Operation},
     smpp::{
         self, COctetString, MessageId, Npi, ShortMessage, Tag, Tlvs, Ton,
-        pdu::{CancelSm, EsmClass, QuerySm, ReplaceSm, SubmitSm},
-        segment::{Segments, segments},
+        pdu::{CancelSm, QuerySm, ReplaceSm, SubmitSm},
         text::{self, Coding, Encoded},
     },
 };
+
+/// A message that is ready to go.
+pub(super) struct Built {
+    /// What goes to the SMSC.
+    pub(super) pdus: Pdus,
+    /// Messages on the air, which is what it costs: the number of PDUs, except where the SMSC makes
+    /// several out of one message_payload.
+    pub(super) parts: u8,
+}
 
 /// The PDUs of one message.
 pub(super) enum Pdus {
@@ -37,106 +46,56 @@ const INTERNATIONAL_DIGITS_MIN: usize = 7;
 /// The most characters of an alphanumeric sender that a handset shows (GSM 03.40 9.1.2.5).
 const ALPHANUMERIC_MAX: usize = 11;
 
-/// The longest relative validity_period that has no months or years (SMPP 3.4 7.1.1).
-const VALIDITY_S_MAX: u32 = 31 * 86_400;
-
-const SHORT_MESSAGE_OCTETS_MAX: usize = smpp::octets::SHORT_MESSAGE_OCTETS_MAX;
+/// The longest relative time that has no months or years, whose length the SMSC would choose
+/// (SMPP 3.4 7.1.1).
+const RELATIVE_TIME_S_MAX: u32 = 31 * 86_400;
 
 /// The submit_sm of a message; `reference` is asked for only if it needs parts.
 pub(super) fn submit(
     message: &Message,
     source: Option<&Address>,
     settings: &SmscSettings,
-    reference: impl FnOnce() -> u8,
-) -> Result<Pdus, String> {
+    reference: impl FnOnce() -> u16,
+) -> Result<Built, String> {
     let source = source.ok_or("source: missing, and the route has no default_source")?;
+    not_over_before_it_begins(message)?;
     let frame = SubmitSm {
         service_type: field("service_type", &message.service_type)?,
         source: address("source", source)?,
         destination: address("destination", &message.destination)?,
         protocol_id: message.protocol_id,
         priority_flag: priority(message.priority)?,
-        validity_period: validity(message.validity_s)?,
+        schedule_delivery_time: relative_time("schedule_s", message.schedule_s)?,
+        validity_period: relative_time("validity_s", message.validity_s)?,
         registered_delivery: u8::from(message.receipt),
         tlvs: tlvs(&message.tlvs)?,
         ..SubmitSm::default()
     };
-    match &message.body {
-        Body::Binary {
-            data,
-            data_coding,
-            has_user_data_header,
-        } => {
-            let esm_class = match has_user_data_header {
-                true => EsmClass::UDHI,
-                false => EsmClass::DEFAULT,
-            };
-            let frame = SubmitSm {
-                esm_class,
-                data_coding: *data_coding,
-                ..frame
-            };
-            binary(frame, data).map(Pdus::One)
-        }
-        Body::Text { text, coding } => text_pdus(frame, text, *coding, settings, reference),
+    Content::of(message, settings)?.pdus(frame, settings.text.splitting, reference)
+}
+
+/// Both times count from when the SMSC gets the message (SMPP 3.4 7.1.1.2).
+fn not_over_before_it_begins(message: &Message) -> Result<(), String> {
+    let (schedule_s, validity_s) = (message.schedule_s, message.validity_s);
+    match validity_s != 0 && validity_s <= schedule_s {
+        false => Ok(()),
+        true => Err(format!(
+            "validity_s: {validity_s} is over before schedule_s, {schedule_s}; both count from the submission"
+        )),
     }
 }
 
-fn text_pdus(
-    frame: SubmitSm,
-    text: &str,
-    coding: Coding,
-    settings: &SmscSettings,
-    reference: impl FnOnce() -> u8,
-) -> Result<Pdus, String> {
-    let encoded = encode(text, coding, settings)?;
-    let is_short = encoded.data.len() <= 140;
-    let reference = if is_short { 0 } else { reference() };
-    let data_coding = encoded.data_coding;
-    let segments = segments(&encoded, reference).map_err(|error| format!("text: {error}"))?;
-    let esm_class = segments.esm_class();
-    let pdu = |frame: SubmitSm, data: Bytes| {
-        let short_message = ShortMessage::new(data).map_err(|error| format!("text: {error}"))?;
-        Ok(SubmitSm {
-            esm_class,
-            data_coding,
-            short_message,
-            ..frame
-        })
-    };
-    match segments {
-        Segments::Whole(data) => pdu(frame, data).map(Pdus::One),
-        Segments::Parts(parts) => {
-            let pdus = parts.into_iter().map(|data| pdu(frame.clone(), data));
-            pdus.collect::<Result<_, String>>().map(Pdus::Parts)
-        }
-    }
-}
-
-/// The SMSC's own coding is tried first where the caller leaves the choice.
+/// The text of replace_sm, which says neither its coding nor that it has a header: it is not to be
+/// in a coding that the SMSC does not take for granted.
 fn encode(text: &str, coding: Coding, settings: &SmscSettings) -> Result<Encoded, String> {
     let preferred = match coding {
-        Coding::Automatic => text::encode(text, settings.default_coding).ok(),
+        Coding::Automatic => text::encode(text, settings.text.default_coding).ok(),
         Coding::Gsm7 | Coding::Latin1 | Coding::Ucs2 => None,
     };
     match preferred {
         Some(encoded) => Ok(encoded),
         None => text::encode(text, coding).map_err(|error| format!("text: {error}")),
     }
-}
-
-/// Bytes go as they are: in short_message, or in message_payload if they are too many for it.
-fn binary(mut frame: SubmitSm, data: &Bytes) -> Result<SubmitSm, String> {
-    if data.len() <= SHORT_MESSAGE_OCTETS_MAX {
-        frame.short_message =
-            ShortMessage::new(data.clone()).map_err(|error| format!("binary.data: {error}"))?;
-    } else {
-        frame
-            .tlvs
-            .push(Tag::MESSAGE_PAYLOAD, data)
-            .map_err(|error| format!("binary.data: {error}"))?;
-    }
-    Ok(frame)
 }
 
 /// The PDU of an operation.
@@ -171,7 +130,7 @@ pub(super) fn operation(
                 message_id,
                 source,
                 schedule_delivery_time: COctetString::EMPTY,
-                validity_period: validity(validity_s)?,
+                validity_period: relative_time("validity_s", validity_s)?,
                 registered_delivery: u8::from(receipt),
                 sm_default_msg_id: 0,
                 short_message: ShortMessage::new(encoded.data)
@@ -224,18 +183,18 @@ fn priority(priority: u8) -> Result<u8, String> {
     }
 }
 
-/// A relative time, `YYMMDDhhmmss000R` (SMPP 3.4 7.1.1.2).
-fn validity(validity_s: u32) -> Result<COctetString<17>, String> {
-    match validity_s {
+/// A relative time, `YYMMDDhhmmss000R` (SMPP 3.4 7.1.1.2); empty for none.
+fn relative_time(name: &str, seconds: u32) -> Result<COctetString<17>, String> {
+    match seconds {
         0 => Ok(COctetString::EMPTY),
-        1..=VALIDITY_S_MAX => {
-            let (days, hours) = (validity_s / 86_400, validity_s / 3600 % 24);
-            let (minutes, seconds) = (validity_s / 60 % 60, validity_s % 60);
+        1..=RELATIVE_TIME_S_MAX => {
+            let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+            let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
             let time = format!("0000{days:02}{hours:02}{minutes:02}{seconds:02}000R");
-            field("validity_s", time.as_bytes())
+            field(name, time.as_bytes())
         }
         _ => Err(format!(
-            "validity_s: {validity_s} is more than {VALIDITY_S_MAX}, 31 days"
+            "{name}: {seconds} is more than {RELATIVE_TIME_S_MAX}, 31 days"
         )),
     }
 }
@@ -250,8 +209,62 @@ fn tlvs(given: &[(u16, Bytes)]) -> Result<Tlvs, String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::{sync::Arc, time::Duration};
+
     use super::*;
+    use crate::{
+        link::settings::LinkSettings,
+        smpp::{
+            compose::TextSettings,
+            pdu::{Bind, BindKind},
+            session::{SessionLimits, SessionSettings},
+        },
+    };
+
+    /// An SMSC that takes texts like this.
+    pub(in crate::messaging) fn settings(text: TextSettings) -> SmscSettings {
+        let pause = Duration::from_secs(1);
+        SmscSettings {
+            link: LinkSettings {
+                peer: "viettel".into(),
+                address: "localhost:2775".into(),
+                links: 1,
+                window: 10,
+                queue_max: 10,
+                response_timeout: pause,
+                connect_timeout: pause,
+                reconnect_min: pause,
+                reconnect_max: pause,
+                refused_pause: pause,
+                drain_timeout: pause,
+                tls: None,
+            },
+            session: SessionSettings {
+                bind: Bind {
+                    kind: BindKind::Transceiver,
+                    system_id: COctetString::EMPTY,
+                    password: smpp::octets::Password::new("").unwrap(),
+                    system_type: COctetString::EMPTY,
+                    interface_version: 0x34,
+                    address_range: smpp::Address::default(),
+                },
+                limits: SessionLimits {
+                    bind_timeout: pause,
+                    enquire_link_period: pause,
+                    unbind_grace: pause,
+                    frame_octets_max: 65_536,
+                },
+            },
+            temporary_statuses: Arc::new([]),
+            bind_rate: None,
+            account_rate: None,
+            throttle_statuses: Arc::new([]),
+            throttle_pause: pause,
+            throttle_pause_max: pause,
+            text,
+        }
+    }
 
     fn kind(number: &'static str) -> (u8, u8) {
         let plain = Address {
@@ -283,13 +296,67 @@ mod tests {
     }
 
     #[test]
-    fn a_validity_is_a_relative_time_of_days_and_less() {
-        let text = |s| validity(s).map(|time| time.to_text());
+    fn a_time_is_relative_and_has_days_and_less() {
+        let text = |s| relative_time("schedule_s", s).map(|time| time.to_text());
         assert_eq!(text(0).unwrap(), "");
+        assert_eq!(text(1).unwrap(), "000000000001000R");
         assert_eq!(text(90_061).unwrap(), "000001010101000R");
-        assert_eq!(text(VALIDITY_S_MAX).unwrap(), "000031000000000R");
-        let error = text(VALIDITY_S_MAX + 1).unwrap_err();
-        assert_eq!(error, "validity_s: 2678401 is more than 2678400, 31 days");
+        assert_eq!(text(RELATIVE_TIME_S_MAX).unwrap(), "000031000000000R");
+        let error = text(RELATIVE_TIME_S_MAX + 1).unwrap_err();
+        assert_eq!(error, "schedule_s: 2678401 is more than 2678400, 31 days");
+    }
+
+    fn timed(schedule_s: u32, validity_s: u32) -> Result<SubmitSm, String> {
+        let address = Address {
+            number: Bytes::from_static(b"84901234567"),
+            ton: None,
+            npi: None,
+        };
+        let message = Message {
+            source: Some(address.clone()),
+            destination: address,
+            body: crate::message::Body::Text {
+                text: "a".into(),
+                coding: Coding::Automatic,
+            },
+            route: String::new(),
+            receipt: false,
+            validity_s,
+            service_type: Bytes::new(),
+            priority: 0,
+            protocol_id: 0,
+            tlvs: Vec::new(),
+            schedule_s,
+            class: crate::message::TrafficClass::Normal,
+            transliteration: crate::message::Transliteration::Default,
+            resend_after_unknown: false,
+        };
+        let settings = settings(TextSettings::default());
+        match submit(&message, message.source.as_ref(), &settings, || 1)?.pdus {
+            Pdus::One(pdu) => Ok(pdu),
+            Pdus::Parts(_) => Err("one letter has one part".into()),
+        }
+    }
+
+    #[test]
+    fn schedule_and_validity_are_in_the_pdu() {
+        let pdu = timed(3600, 7200).unwrap();
+        assert_eq!(pdu.schedule_delivery_time.to_text(), "000000010000000R");
+        assert_eq!(pdu.validity_period.to_text(), "000000020000000R");
+        let plain = timed(0, 0).unwrap();
+        assert_eq!(plain.schedule_delivery_time, COctetString::EMPTY);
+        assert_eq!(plain.validity_period, COctetString::EMPTY);
+    }
+
+    #[test]
+    fn a_wrong_time_is_refused_by_its_field() {
+        let refused = |schedule_s, validity_s| timed(schedule_s, validity_s).unwrap_err();
+        assert!(refused(2_678_401, 0).starts_with("schedule_s: 2678401 is more"));
+        assert!(refused(0, 2_678_401).starts_with("validity_s: 2678401 is more"));
+        assert_eq!(
+            refused(3600, 3600),
+            "validity_s: 3600 is over before schedule_s, 3600; both count from the submission"
+        );
     }
 
     #[test]

@@ -8,10 +8,14 @@
 //! What cannot be sent is answered at once, NOT_SENT, with what is wrong and where. Nothing here
 //! waits.
 
+mod body;
 mod build;
 mod flights;
 mod limiter;
 mod parts;
+mod preview;
+
+pub use preview::{Carriage, Preview};
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -65,7 +69,7 @@ pub struct Messaging {
 }
 
 /// Why a message does not go down; for its caller.
-type Refusal = (Reason, String);
+pub type Refusal = (Reason, String);
 
 /// A flight that is ready to go, with its PDUs.
 struct Departure<'a> {
@@ -258,10 +262,10 @@ impl Messaging {
         let route = self.route(routes, message)?;
         let smsc = self.first_healthy(route)?;
         let source = message.source.as_ref().or(route.default_source.as_ref());
-        let reference = || submission.reference.to_be_bytes()[1];
-        let pdus = build::submit(message, source, &smsc.settings, reference)
+        let reference = || submission.reference;
+        let built = build::submit(message, source, &smsc.settings, reference)
             .map_err(|detail| (Reason::Invalid, detail))?;
-        Ok((smsc, pdus))
+        Ok((smsc, built.pdus))
     }
 
     fn route<'a>(

@@ -1,5 +1,6 @@
 //! The Messaging service: SMS out, what is known of them, and what comes in.
 
+mod preview;
 mod receive;
 mod translate;
 
@@ -139,9 +140,10 @@ impl proto::messaging_server::Messaging for MessagingService {
 
     async fn preview(
         &self,
-        _request: Request<PreviewRequest>,
+        request: Request<PreviewRequest>,
     ) -> Result<Response<PreviewResult>, Status> {
-        Err(Status::unimplemented("Preview"))
+        let result = preview::preview(&self.messaging, request.into_inner());
+        Ok(Response::new(result))
     }
 
     async fn explain_route(

@@ -12,6 +12,8 @@
 //! | [`pdu`] | one type per PDU, and [`Pdu`] over them all |
 //! | [`octets`], [`address`], [`tlv`], [`status`], [`command`] | the fields PDUs are made of |
 //! | [`text`], [`segment`] | characters to octets, and a long text to parts |
+//! | [`compose`], [`transliterate`] | which coding a text gets, and Vietnamese in the letters of GSM 03.38 |
+//! | [`concatenation`], [`reassembly`] | which part a message is, and the parts made whole again |
 //! | [`receipt`] | what a deliver_sm says about an earlier message |
 //! | [`session`] | states, timers, what is answered without asking |
 //! | [`describe`], [`mask`] | a PDU for human eyes and for captures, masked |
@@ -20,18 +22,22 @@
 pub mod address;
 pub mod codec;
 pub mod command;
+pub mod compose;
+pub mod concatenation;
 pub mod describe;
 mod gsm7;
 pub mod mask;
 pub mod octets;
 pub mod parties;
 pub mod pdu;
+pub mod reassembly;
 pub mod receipt;
 pub mod segment;
 pub mod session;
 pub mod status;
 pub mod text;
 pub mod tlv;
+pub mod transliterate;
 mod wire;
 
 pub use address::{Address, Npi, Ton};

@@ -20,7 +20,7 @@ pub const DATA_CODING_LATIN1: u8 = 3;
 pub const DATA_CODING_UCS2: u8 = 8;
 
 /// Message class codings over the default alphabet: flash, ME, SIM, TE (GSM 03.38 section 4).
-const DATA_CODINGS_CLASS_DEFAULT: std::ops::RangeInclusive<u8> = 0xF0..=0xF3;
+pub(super) const DATA_CODINGS_CLASS_DEFAULT: std::ops::RangeInclusive<u8> = 0xF0..=0xF3;
 
 /// How a text is put into octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -138,7 +138,7 @@ fn latin1(text: &str) -> Result<Encoded, TextError> {
     })
 }
 
-fn ucs2(text: &str) -> Encoded {
+pub(super) fn ucs2(text: &str) -> Encoded {
     let data: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
     Encoded {
         data: data.into(),

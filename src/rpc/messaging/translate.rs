@@ -55,6 +55,11 @@ pub(super) fn request_id(id: &str) -> Result<(), Fault> {
 
 pub(super) fn message(id: &str, request: SubmitRequest) -> Result<Message, Fault> {
     request_id(id)?;
+    unnamed_message(request)
+}
+
+/// The message of a request whose id has been looked at, or that has none.
+pub(super) fn unnamed_message(request: SubmitRequest) -> Result<Message, Fault> {
     fault::ascii("route", &request.route, NAME_LENGTH_MAX)?;
     fault::ascii(
         "service_type",

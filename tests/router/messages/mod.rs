@@ -5,3 +5,4 @@ mod events;
 mod outcomes;
 mod rate;
 mod stop;
+mod texts;

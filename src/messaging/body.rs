@@ -1,0 +1,416 @@
+//! The body of a message: its coding, its parts and the PDUs that carry them. Pure; errors name the
+//! request's field for the caller.
+
+use bytes::Bytes;
+
+use super::build::{Built, Pdus};
+use crate::{
+    link::settings::SmscSettings,
+    message::{Body, Message, Transliteration},
+    smpp::{
+        ShortMessage, Tag, Tlvs,
+        compose::{Composed, compose},
+        octets::SHORT_MESSAGE_OCTETS_MAX,
+        pdu::{EsmClass, SubmitSm},
+        segment::{self, Segments, Size, Splitting},
+        text::Encoded,
+    },
+};
+
+/// What a message carries, before it is split.
+pub(super) enum Content<'m> {
+    /// A text with its coding chosen.
+    Text(Composed<'m>),
+    /// Octets that are split like a text.
+    Octets(Encoded),
+    /// Octets that begin with a header of the caller's. They are never split: the header says what
+    /// each part is, and no part may have two.
+    Headed(Encoded),
+}
+
+impl<'m> Content<'m> {
+    /// The content of a message as an SMSC takes it.
+    pub(super) fn of(message: &'m Message, settings: &SmscSettings) -> Result<Self, String> {
+        match &message.body {
+            Body::Text { text, coding } => {
+                let may_transliterate = match message.transliteration {
+                    Transliteration::Default => settings.text.transliterate,
+                    Transliteration::Off => false,
+                    Transliteration::On => true,
+                };
+                compose(text, *coding, &settings.text, may_transliterate)
+                    .map(Self::Text)
+                    .map_err(|error| format!("text: {error}"))
+            }
+            Body::Binary {
+                data,
+                data_coding,
+                has_user_data_header,
+            } => {
+                let encoded = Encoded {
+                    data: data.clone(),
+                    data_coding: *data_coding,
+                };
+                Ok(match has_user_data_header {
+                    true => Self::Headed(encoded),
+                    false => Self::Octets(encoded),
+                })
+            }
+        }
+    }
+
+    pub(super) fn encoded(&self) -> &Encoded {
+        match self {
+            Self::Text(composed) => &composed.encoded,
+            Self::Octets(encoded) | Self::Headed(encoded) => encoded,
+        }
+    }
+
+    /// What it costs and how much room is left.
+    pub(super) fn size(&self, splitting: Splitting) -> Result<Size, String> {
+        match self {
+            Self::Text(_) | Self::Octets(_) => {
+                segment::size(self.encoded(), splitting).map_err(|error| self.fault(error))
+            }
+            Self::Headed(encoded) => Ok(Size {
+                parts: 1,
+                units: encoded.data.len(),
+                units_left: segment::AIR_OCTETS.saturating_sub(encoded.data.len()),
+            }),
+        }
+    }
+
+    /// The PDUs that carry it, in the given frame.
+    pub(super) fn pdus(
+        &self,
+        frame: SubmitSm,
+        splitting: Splitting,
+        reference: impl FnOnce() -> u16,
+    ) -> Result<Built, String> {
+        let frame = SubmitSm {
+            data_coding: self.encoded().data_coding,
+            ..frame
+        };
+        if let Self::Headed(encoded) = self {
+            return self.headed(frame, &encoded.data);
+        }
+        let segments = segment::segments(self.encoded(), splitting, reference)
+            .map_err(|error| self.fault(error))?;
+        let frame = SubmitSm {
+            esm_class: segments.esm_class(),
+            ..frame
+        };
+        // PARTS_MAX is 255.
+        let parts = u8::try_from(segments.parts()).unwrap_or(u8::MAX);
+        let pdus = match segments {
+            Segments::Whole(data) => Pdus::One(self.short(frame, data)?),
+            Segments::Headed(parts) => {
+                let pdus = parts
+                    .into_iter()
+                    .map(|data| self.short(frame.clone(), data));
+                Pdus::Parts(pdus.collect::<Result<_, _>>()?)
+            }
+            Segments::Sar { reference, parts } => Pdus::Parts(self.sar(&frame, reference, parts)?),
+            Segments::Payload { data, .. } => Pdus::One(self.payload(frame, &data)?),
+        };
+        Ok(Built { pdus, parts })
+    }
+
+    fn headed(&self, frame: SubmitSm, data: &Bytes) -> Result<Built, String> {
+        let frame = SubmitSm {
+            esm_class: EsmClass::UDHI,
+            ..frame
+        };
+        let pdu = match data.len() <= SHORT_MESSAGE_OCTETS_MAX {
+            true => self.short(frame, data.clone()),
+            // More than the air carries at once: such an SMSC knows what to make of it.
+            false => self.payload(frame, data),
+        };
+        Ok(Built {
+            pdus: Pdus::One(pdu?),
+            parts: 1,
+        })
+    }
+
+    fn short(&self, frame: SubmitSm, data: Bytes) -> Result<SubmitSm, String> {
+        let short_message = ShortMessage::new(data).map_err(|error| self.fault(error))?;
+        Ok(SubmitSm {
+            short_message,
+            ..frame
+        })
+    }
+
+    fn sar(
+        &self,
+        frame: &SubmitSm,
+        reference: u16,
+        parts: Vec<Bytes>,
+    ) -> Result<Vec<SubmitSm>, String> {
+        let tags = [
+            Tag::SAR_MSG_REF_NUM,
+            Tag::SAR_TOTAL_SEGMENTS,
+            Tag::SAR_SEGMENT_SEQNUM,
+        ];
+        for tag in tags {
+            not_given(&frame.tlvs, tag)?;
+        }
+        let total = u8::try_from(parts.len()).unwrap_or(u8::MAX);
+        let pdu = |(number, data): (u8, Bytes)| {
+            let pdu = self.short(frame.clone(), data)?;
+            let tlvs = pdu
+                .tlvs
+                .with(Tag::SAR_MSG_REF_NUM, &reference.to_be_bytes())
+                .and_then(|tlvs| tlvs.with(Tag::SAR_TOTAL_SEGMENTS, &[total]))
+                .and_then(|tlvs| tlvs.with(Tag::SAR_SEGMENT_SEQNUM, &[number]))
+                .map_err(|error| format!("tlvs: {error}"))?;
+            Ok(SubmitSm { tlvs, ..pdu })
+        };
+        (1..=total).zip(parts).map(pdu).collect()
+    }
+
+    fn payload(&self, mut frame: SubmitSm, data: &Bytes) -> Result<SubmitSm, String> {
+        not_given(&frame.tlvs, Tag::MESSAGE_PAYLOAD)?;
+        frame
+            .tlvs
+            .push(Tag::MESSAGE_PAYLOAD, data)
+            .map_err(|error| self.fault(error))?;
+        Ok(frame)
+    }
+
+    fn fault(&self, error: impl std::fmt::Display) -> String {
+        let field = match self {
+            Self::Text(_) => "text",
+            Self::Octets(_) | Self::Headed(_) => "binary.data",
+        };
+        format!("{field}: {error}")
+    }
+}
+
+/// A parameter twice would leave it to the SMSC which of them holds.
+fn not_given(tlvs: &Tlvs, tag: Tag) -> Result<(), String> {
+    match tlvs.get(tag) {
+        None => Ok(()),
+        Some(_) => Err(format!(
+            "tlvs: {tag} is written by Sampan for a message of this length; leave it out"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        message::Address,
+        messaging::build::{submit, tests::settings},
+        smpp::{
+            compose::TextSettings,
+            concatenation::{Concatenation, split_header},
+            pdu::DeliverSm,
+            text::{self, Coding},
+        },
+    };
+
+    fn message(body: Body) -> Message {
+        Message {
+            source: None,
+            destination: address(),
+            body,
+            route: String::new(),
+            receipt: false,
+            validity_s: 0,
+            service_type: Bytes::new(),
+            priority: 0,
+            protocol_id: 0,
+            tlvs: Vec::new(),
+            schedule_s: 0,
+            class: crate::message::TrafficClass::Normal,
+            transliteration: Transliteration::Default,
+            resend_after_unknown: false,
+        }
+    }
+
+    fn address() -> Address {
+        Address {
+            number: Bytes::from_static(b"84901234567"),
+            ton: None,
+            npi: None,
+        }
+    }
+
+    fn text_message(text: impl Into<String>) -> Message {
+        let text = text.into();
+        message(Body::Text {
+            text,
+            coding: Coding::Automatic,
+        })
+    }
+
+    fn binary(octets: usize, has_user_data_header: bool) -> Message {
+        message(Body::Binary {
+            data: vec![0xAB; octets].into(),
+            data_coding: 4,
+            has_user_data_header,
+        })
+    }
+
+    fn ways(splitting: Splitting) -> TextSettings {
+        TextSettings {
+            splitting,
+            ..TextSettings::default()
+        }
+    }
+
+    fn built(message: &Message, text: TextSettings) -> Result<Built, String> {
+        submit(message, Some(&address()), &settings(text), || 0x1207)
+    }
+
+    fn pdus(message: &Message, text: TextSettings) -> Vec<SubmitSm> {
+        match built(message, text).unwrap().pdus {
+            Pdus::One(pdu) => vec![pdu],
+            Pdus::Parts(pdus) => pdus,
+        }
+    }
+
+    fn concatenation(pdu: &SubmitSm) -> Option<Concatenation> {
+        Concatenation::of(&DeliverSm {
+            esm_class: pdu.esm_class,
+            short_message: pdu.short_message.clone(),
+            tlvs: pdu.tlvs.clone(),
+            ..DeliverSm::default()
+        })
+    }
+
+    #[test]
+    fn sar_parts_carry_the_three_parameters_and_no_header() {
+        let pdus = pdus(&text_message("a".repeat(161)), ways(Splitting::Sar));
+        assert_eq!(pdus.len(), 2);
+        assert_eq!(pdus[1].esm_class, EsmClass::DEFAULT);
+        assert_eq!(pdus[1].short_message.as_bytes(), "aaaaaaaa");
+        let tlvs: Vec<_> = pdus[1].tlvs.iter().map(|t| (t.tag.0, t.value)).collect();
+        let expected: [(u16, &'static [u8]); 3] =
+            [(0x020C, &[0, 0x07]), (0x020E, &[2]), (0x020F, &[2])];
+        assert_eq!(
+            tlvs,
+            expected.map(|(tag, value)| (tag, Bytes::from_static(value)))
+        );
+    }
+
+    #[test]
+    fn a_payload_leaves_short_message_empty_and_costs_what_the_smsc_makes_of_it() {
+        let long = text_message("a".repeat(307));
+        let built = built(&long, ways(Splitting::Payload)).unwrap();
+        assert_eq!(built.parts, 3);
+        let Pdus::One(pdu) = built.pdus else {
+            panic!("one PDU carries all");
+        };
+        assert!(pdu.short_message.is_empty());
+        assert_eq!(pdu.tlvs.message_payload().unwrap().len(), 307);
+        let short = pdus(&text_message("short"), ways(Splitting::Payload));
+        assert_eq!(short[0].short_message.as_bytes(), "short");
+    }
+
+    #[test]
+    fn octets_beyond_one_message_are_split_like_a_text() {
+        let whole = pdus(&binary(140, false), ways(Splitting::Udh8));
+        assert_eq!((whole.len(), whole[0].esm_class), (1, EsmClass::DEFAULT));
+        let parts = pdus(&binary(141, false), ways(Splitting::Udh8));
+        let sizes: Vec<_> = parts
+            .iter()
+            .map(|pdu| pdu.short_message.as_bytes().len())
+            .collect();
+        assert_eq!(sizes, [6 + 134, 6 + 7]);
+        assert!(parts.iter().all(|pdu| pdu.data_coding == 4));
+        assert_eq!(concatenation(&parts[1]).map(|part| part.number), Some(2));
+    }
+
+    #[test]
+    fn octets_with_a_header_of_their_own_are_never_split() {
+        let short = pdus(&binary(200, true), ways(Splitting::Udh8));
+        assert_eq!((short.len(), short[0].esm_class), (1, EsmClass::UDHI));
+        assert_eq!(short[0].short_message.as_bytes().len(), 200);
+        let long = pdus(&binary(255, true), ways(Splitting::Udh8));
+        assert_eq!(long[0].tlvs.message_payload().unwrap().len(), 255);
+        assert!(long[0].short_message.is_empty());
+    }
+
+    #[test]
+    fn a_parameter_that_sampan_writes_is_not_taken_from_the_caller_too() {
+        let mut long = text_message("a".repeat(161));
+        long.tlvs = vec![(0x020E, Bytes::from_static(&[1]))];
+        let refused = built(&long, ways(Splitting::Sar)).err().unwrap();
+        assert_eq!(
+            refused,
+            "tlvs: sar_total_segments is written by Sampan for a message of this length; leave it out"
+        );
+        let mut short = text_message("a");
+        short.tlvs = long.tlvs;
+        assert!(built(&short, ways(Splitting::Sar)).is_ok());
+    }
+
+    #[test]
+    fn the_request_goes_before_the_smsc_where_transliteration_is_concerned() {
+        let on = TextSettings {
+            transliterate: true,
+            ..TextSettings::default()
+        };
+        let coding = |wanted, settings| {
+            let mut message = text_message("Đặng");
+            message.transliteration = wanted;
+            pdus(&message, settings)[0].data_coding
+        };
+        let off = TextSettings::default();
+        assert_eq!(coding(Transliteration::Default, off), 8);
+        assert_eq!(coding(Transliteration::On, off), 0);
+        assert_eq!(coding(Transliteration::Default, on), 0);
+        assert_eq!(coding(Transliteration::Off, on), 8);
+    }
+
+    #[test]
+    fn too_long_a_text_is_refused_by_its_field() {
+        let refused = built(&text_message("a".repeat(50_000)), ways(Splitting::Udh8));
+        let expected = "text: it needs 327 parts or more, and 255 are the most: shorten it";
+        assert_eq!(refused.err().unwrap(), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn the_size_that_is_told_is_that_of_the_pdus_and_they_hold_the_text(
+            text in "[a-z€\\[đ😀]{0,500}|[a-z]{0,500}|[a-zéă ]{0,300}",
+            way in 0..4usize,
+            latin1: bool,
+            transliterate: bool,
+        ) {
+            let splitting = [Splitting::Udh8, Splitting::Udh16, Splitting::Sar, Splitting::Payload][way];
+            let text_settings = TextSettings { latin1, transliterate, ..ways(splitting) };
+            let message = text_message(text);
+            let settings = settings(text_settings);
+            let content = Content::of(&message, &settings).unwrap();
+            let built = built(&message, text_settings).unwrap();
+            let told = content.size(splitting).unwrap().parts;
+            prop_assert_eq!(told, usize::from(built.parts));
+            let pdus = match built.pdus {
+                Pdus::One(pdu) => vec![pdu],
+                Pdus::Parts(pdus) => {
+                    prop_assert_eq!(told, pdus.len());
+                    pdus
+                }
+            };
+            let mut joined = Vec::new();
+            for (number, pdu) in (1..).zip(&pdus) {
+                prop_assert_eq!(pdu.data_coding, content.encoded().data_coding);
+                let data = pdu.text();
+                joined.extend_from_slice(&match pdu.esm_class.has_user_data_header() {
+                    true => split_header(&data).unwrap().1,
+                    false => data,
+                });
+                let part = concatenation(pdu).map(|part| (part.number, usize::from(part.total)));
+                prop_assert_eq!(part, (pdus.len() > 1).then_some((number, pdus.len())));
+            }
+            let Content::Text(composed) = &content else { panic!("a text was given") };
+            let decoded = text::decode(composed.encoded.data_coding, &joined);
+            prop_assert_eq!(decoded.as_deref(), Some(&*composed.text));
+        }
+    }
+}
