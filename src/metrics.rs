@@ -21,6 +21,7 @@ use metrics_exporter_prometheus::{
 
 use crate::{
     client::{ClientCounts, ClientName},
+    smpp::session::BindRefusal,
     status::{LinkState, PeerKind},
 };
 
@@ -49,6 +50,10 @@ pub const COUNTERS: &[(&str, &str)] = &[
     (
         LINK_UNMATCHED,
         "Answers without a request: late, repeated or unknown.",
+    ),
+    (
+        LINK_BINDS_REFUSED,
+        "Binds that the SMSC refused, by why: credentials, already_bound or other.",
     ),
     (
         LINK_PROTOCOL_ERRORS,
@@ -153,6 +158,7 @@ const LINK_THROTTLES: &str = "sampan_link_throttles_total";
 const LINK_THROTTLED_SECONDS: &str = "sampan_link_throttled_seconds_total";
 const LINK_RATE_WAITS: &str = "sampan_link_rate_waits_total";
 const LINK_UNMATCHED: &str = "sampan_link_unmatched_answers_total";
+const LINK_BINDS_REFUSED: &str = "sampan_link_binds_refused_total";
 const LINK_PROTOCOL_ERRORS: &str = "sampan_link_protocol_errors_total";
 const LINK_UP: &str = "sampan_link_up";
 const LINK_STATE: &str = "sampan_link_state";
@@ -249,6 +255,16 @@ impl Metrics {
             ("link", link.to_owned()),
         ];
         let labels = &labels;
+        let refused = |why: &str| match kind {
+            PeerKind::Smsc => {
+                let [kind, peer, link] = labels.clone();
+                counter!(
+                    LINK_BINDS_REFUSED,
+                    &[kind, peer, link, ("why", why.to_owned())]
+                )
+            }
+            PeerKind::Bank => Counter::noop(),
+        };
         let state = |state: LinkState| {
             let [kind, peer, link] = labels.clone();
             let handle = gauge!(
@@ -278,6 +294,9 @@ impl Metrics {
             rate_waits: counter!(LINK_RATE_WAITS, labels),
             unmatched: counter!(LINK_UNMATCHED, labels),
             protocol_errors: counter!(LINK_PROTOCOL_ERRORS, labels),
+            refused_credentials: refused("credentials"),
+            refused_already_bound: refused("already_bound"),
+            refused_other: refused("other"),
             up: gauge!(LINK_UP, labels),
             states: LinkState::ALL.map(state),
             in_flight: gauge!(LINK_IN_FLIGHT, labels),
@@ -397,6 +416,9 @@ pub struct LinkMetrics {
     pub rate_waits: Counter,
     pub unmatched: Counter,
     pub protocol_errors: Counter,
+    refused_credentials: Counter,
+    refused_already_bound: Counter,
+    refused_other: Counter,
     up: Gauge,
     states: [(LinkState, Gauge); LinkState::ALL.len()],
     pub in_flight: Gauge,
@@ -408,6 +430,16 @@ pub struct LinkMetrics {
 }
 
 impl LinkMetrics {
+    /// Counts a refused bind by what follows from it.
+    pub fn bind_refused(&self, class: BindRefusal) {
+        let counter = match class {
+            BindRefusal::Credentials => &self.refused_credentials,
+            BindRefusal::AlreadyBound => &self.refused_already_bound,
+            BindRefusal::Other => &self.refused_other,
+        };
+        counter.increment(1);
+    }
+
     /// Tells the link's new state.
     pub fn enter(&self, state: LinkState) {
         self.up.set(f64::from(u8::from(state == LinkState::Up)));

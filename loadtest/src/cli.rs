@@ -86,6 +86,12 @@ pub(crate) struct SmscOptions {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 2775)))]
     pub(crate) listen: SocketAddr,
+    /// Play this scenario in place of the other options: a name of --scenarios, or a file.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) scenario: Option<String>,
+    /// List the scenarios and end.
+    #[arg(long)]
+    pub(crate) scenarios: bool,
     /// Who may bind; may be given several times. Without it, anyone may.
     #[arg(long = "account", value_name = "SYSTEM_ID:PASSWORD", value_parser = account)]
     accounts: Vec<smsc::Account>,

@@ -8,7 +8,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use loadtest::bank::Bank;
-use loadtest::smsc::Smsc;
+use loadtest::smsc::{
+    Smsc,
+    scenario::{FILES, Scenario},
+    scripted::ScriptedSmsc,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -20,7 +24,11 @@ const LINES_WAITING_MAX: usize = 16;
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().simulator {
-        Simulator::Smsc(options) => run_smsc(options).await,
+        Simulator::Smsc(options) if options.scenarios => list_scenarios(),
+        Simulator::Smsc(options) => match &options.scenario {
+            Some(scenario) => run_scenario(scenario, options.listen).await,
+            None => run_smsc(options).await,
+        },
         Simulator::Bank(options) => run_bank(options).await,
     };
     match outcome {
@@ -56,6 +64,46 @@ async fn run_smsc(options: cli::SmscOptions) -> io::Result<()> {
     }
     smsc.stop().await;
     print!("{}", smsc.books());
+    Ok(())
+}
+
+fn list_scenarios() -> io::Result<()> {
+    for scenario in Scenario::all().map_err(io::Error::other)? {
+        println!("{:26} {}", scenario.name, scenario.about);
+    }
+    Ok(())
+}
+
+/// Plays one scenario until it is interrupted, then prints what the SMSC got.
+async fn run_scenario(named: &str, listen: std::net::SocketAddr) -> io::Result<()> {
+    let scenario = match FILES.iter().find(|(name, _)| *name == named) {
+        Some((name, text)) => Scenario::parse(name, text),
+        None => {
+            let text = std::fs::read_to_string(named).map_err(|error| {
+                let why = format!("{named:?} is neither in --scenarios nor a file: {error}");
+                io::Error::new(error.kind(), why)
+            })?;
+            Scenario::parse(named, &text)
+        }
+    };
+    let scenario = scenario.map_err(io::Error::other)?;
+    println!("{}", scenario.about);
+    let keys = scenario.router.trim().to_owned();
+    if !keys.is_empty() {
+        println!("keys for the [[smsc]] of the router:\n{keys}");
+    }
+    let smsc = ScriptedSmsc::start_at(listen, scenario)
+        .await
+        .map_err(|e| at(listen, e))?;
+    println!("SMSC listens on {}", smsc.address());
+    let mut steering = Steering::start()?;
+    while let Some(line) = steering.next().await {
+        match line.trim() {
+            "seen" => print!("{}", smsc.seen()),
+            _ => eprintln!("commands: seen"),
+        }
+    }
+    print!("{}", smsc.seen());
     Ok(())
 }
 

@@ -67,6 +67,7 @@ pub(super) fn read(
         "throttle_pause_max_ms",
         throttle_pause <= throttle_pause_max,
     );
+    let already_bound_pause = table.millis("already_bound_pause_ms", 35_000, 1..=MILLIS_MAX);
     let text = text(table);
     Some(SmscSettings {
         link: LinkSettings { tls: tls?, ..link? },
@@ -77,6 +78,7 @@ pub(super) fn read(
         throttle_statuses,
         throttle_pause,
         throttle_pause_max,
+        already_bound_pause,
         text: text?,
     })
 }

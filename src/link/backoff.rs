@@ -26,9 +26,12 @@ impl Backoff {
         step.mul_f64(0.5 + fastrand::f64() / 2.0)
     }
 
-    /// Begins again with the smallest pause.
-    pub(crate) fn reset(&mut self) {
-        self.next = self.min;
+    /// Begins again with the smallest pause after a success that `lasted` so long, unless that is
+    /// less than the next pause: a peer that lets us in and drops us at once is not hammered.
+    pub(crate) fn succeeded(&mut self, lasted: Duration) {
+        if lasted >= self.next {
+            self.next = self.min;
+        }
     }
 }
 
@@ -47,7 +50,17 @@ mod tests {
                 "{pause:?} is not within half and all of {step} ms"
             );
         }
-        backoff.reset();
+        backoff.succeeded(ms(350));
         assert!(backoff.next() <= ms(100));
+    }
+
+    #[test]
+    fn a_peer_that_drops_us_at_once_gets_ever_longer_pauses() {
+        let ms = Duration::from_millis;
+        let mut backoff = Backoff::new(ms(100), ms(350));
+        for step in [100, 200, 350] {
+            assert!(backoff.next() >= ms(step) / 2);
+            backoff.succeeded(ms(20));
+        }
     }
 }

@@ -388,7 +388,7 @@ fn ended(reason: CloseReason) -> Ended {
     };
     let why = match again {
         Again::Later => format!("{reason}; check sign_on and the dialect in the configuration"),
-        Again::Soon => reason.to_string(),
+        Again::Soon | Again::After(_) => reason.to_string(),
     };
     Ended { why, again }
 }

@@ -62,11 +62,12 @@ pub(super) async fn run<P: Protocol>(mut protocol: P, shared: Arc<Shared<P::Job>
                     shared.totals.reconnects.fetch_add(1, Relaxed);
                     shared.metrics.reconnects.increment(1);
                 }
+                let began = Instant::now();
                 let mut connection = Connection::new(stream, &mut protocol, &shared);
                 let ended = connection.serve().await;
                 if connection.was_up {
                     was_up = true;
-                    backoff.reset();
+                    backoff.succeeded(began.elapsed());
                 }
                 ended
             }
@@ -81,6 +82,7 @@ pub(super) async fn run<P: Protocol>(mut protocol: P, shared: Arc<Shared<P::Job>
         let pause = match ended.again {
             Again::Soon => backoff.next(),
             Again::Later => settings.refused_pause,
+            Again::After(pause) => pause,
         };
         warn!(link = %shared.name, pause_ms = pause.as_millis(), "{}", ended.why);
         shared.note_error(ended.why);

@@ -3,7 +3,7 @@
 //! An implementor joins the protocol's session and the window of requests in flight. It does no
 //! I/O: bytes, jobs and the time are handed to it, and it fills an output buffer.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, BytesMut};
 
@@ -94,6 +94,8 @@ pub(super) struct Ended {
 pub(super) enum Again {
     /// After the growing pause.
     Soon,
-    /// After the long pause: the peer refused our credentials, or still holds our old bind.
+    /// After the long pause: the peer refused our credentials.
     Later,
+    /// After this pause, which the peer needs to forget our old session.
+    After(Duration),
 }

@@ -59,6 +59,8 @@ pub struct SmscSettings {
     pub throttle_pause_max: Duration,
     /// How it takes texts.
     pub text: TextSettings,
+    /// The pause after ESME_RALYBND: as long as the SMSC takes to notice that our old bind is gone.
+    pub already_bound_pause: Duration,
 }
 
 impl fmt::Debug for SmscSettings {

@@ -167,7 +167,7 @@ impl SmscLink {
             Event::Bound { system_id, .. } => {
                 info!(link = %self.shared.name, smsc = %system_id, "bound");
             }
-            Event::BindRefused { .. } => {}
+            Event::BindRefused { class, .. } => self.shared.metrics.bind_refused(class),
             Event::Response {
                 sequence,
                 command,
@@ -196,7 +196,7 @@ impl SmscLink {
             Event::Alert(_) => debug!(link = %self.shared.name, "alert_notification"),
             Event::Outbind(_) => info!(link = %self.shared.name, "outbind answered by a bind"),
             Event::PeerUnbinding => self.peer_unbinds = true,
-            Event::Closed(reason) => self.ended = Some(ended(reason)),
+            Event::Closed(reason) => self.ended = Some(self.ended(reason)),
             Event::Ignored(oddity) => {
                 self.shared.metrics.protocol_errors.increment(1);
                 warn!(link = %self.shared.name, "contained: {oddity}");
@@ -341,6 +341,40 @@ impl SmscLink {
             self.shared.metrics.timeouts.increment(expired);
             self.shared.totals.timed_out.fetch_add(expired, Relaxed);
             self.shared.note_timeouts(expired);
+        }
+    }
+
+    /// What a closed session means for the next try.
+    fn ended(&self, reason: CloseReason) -> Ended {
+        if let CloseReason::BadFrame(FrameError::TooLong { octets, .. }) = reason
+            && tls::is_tls_record(octets)
+        {
+            return Ended {
+                why:
+                    "the peer answers in TLS; add the section tls with its CA certificate, or ask \
+                      the peer for its plain port"
+                        .into(),
+                again: Again::Soon,
+            };
+        }
+        let class = match reason {
+            CloseReason::BindRefused(status) => Some(BindRefusal::of(status)),
+            _ => None,
+        };
+        let (again, advice) = match class {
+            Some(BindRefusal::Credentials) => (
+                Again::Later,
+                "; check system_id, password and system_type in the configuration",
+            ),
+            Some(BindRefusal::AlreadyBound) => (
+                Again::After(self.settings.already_bound_pause),
+                "; it still holds an earlier bind, or allows fewer binds than configured",
+            ),
+            Some(BindRefusal::Other) | None => (Again::Soon, ""),
+        };
+        Ended {
+            why: format!("{reason}{advice}"),
+            again,
         }
     }
 }
@@ -494,7 +528,7 @@ impl Protocol for SmscLink {
             (None, State::Open | State::Closed) => Phase::Opening,
             (None, State::BoundTx | State::BoundRx | State::BoundTrx) => Phase::Up,
             (None, State::Unbinding) if self.peer_unbinds && self.window.in_flight() == 0 => {
-                Phase::Closed(ended(CloseReason::PeerUnbound))
+                Phase::Closed(self.ended(CloseReason::PeerUnbound))
             }
             (None, State::Unbinding) => Phase::Closing,
         }
@@ -542,36 +576,4 @@ impl Protocol for SmscLink {
 
 fn not_sent(reason: Reason, detail: String) -> MessageResult {
     MessageResult::NotSent { reason, detail }
-}
-
-/// What a closed session means for the next try.
-fn ended(reason: CloseReason) -> Ended {
-    let again = match reason {
-        CloseReason::BindRefused(status) => match BindRefusal::of(status) {
-            BindRefusal::Credentials | BindRefusal::AlreadyBound => Again::Later,
-            BindRefusal::Other => Again::Soon,
-        },
-        CloseReason::BadFrame(_)
-        | CloseReason::BindTimeout(_)
-        | CloseReason::PeerSilent(_)
-        | CloseReason::Unbound
-        | CloseReason::UnbindUnanswered(_)
-        | CloseReason::PeerUnbound => Again::Soon,
-    };
-    let why = match again {
-        Again::Later => {
-            format!("{reason}; check system_id, password and bind in the configuration")
-        }
-        Again::Soon => match reason {
-            CloseReason::BadFrame(FrameError::TooLong { octets, .. })
-                if tls::is_tls_record(octets) =>
-            {
-                "the peer answers in TLS; add the section tls with its CA certificate, or ask the \
-                 peer for its plain port"
-                    .into()
-            }
-            reason => reason.to_string(),
-        },
-    };
-    Ended { why, again }
 }

@@ -262,6 +262,7 @@ pub(super) mod tests {
             throttle_statuses: Arc::new([]),
             throttle_pause: pause,
             throttle_pause_max: pause,
+            already_bound_pause: pause,
             text,
         }
     }

@@ -5,9 +5,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod complaints;
 mod foreign;
 mod messages;
 mod payments;
+mod scenarios;
 mod support;
 mod tls;
 mod trace;

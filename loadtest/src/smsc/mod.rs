@@ -14,12 +14,15 @@
 //!
 //! `wire` reads and writes octets, `codes` has their numbers, `session` is one connection, `submit` what it does with a
 //! message, `delivery` what waits for an account and `outgoing` how a bind sends it, [`books`] what happened.
+//! [`scenario`] is an SMSC that misbehaves as a file says, and [`scripted`] plays it.
 
 pub mod behaviour;
 pub mod books;
 mod codes;
 mod delivery;
 mod outgoing;
+pub mod scenario;
+pub mod scripted;
 mod session;
 mod submit;
 mod wire;

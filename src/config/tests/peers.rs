@@ -30,6 +30,8 @@ fn what_is_not_said_has_its_default() {
     let throttles = [0x58, 0x14].map(CommandStatus);
     assert_eq!(*smsc.throttle_statuses, throttles);
     assert_eq!((smsc.bind_rate, smsc.account_rate), (None, None));
+    assert_eq!(smsc.already_bound_pause, Duration::from_secs(35));
+    assert_eq!(smsc.session.limits.frame_octets_max, 65_536);
     let temporary = [0x08, 0x14, 0x58, 0x64].map(CommandStatus);
     assert_eq!(*smsc.temporary_statuses, temporary);
     let bank = &config.banks[0];

@@ -136,6 +136,14 @@ impl Sequence {
     /// The last before the numbers begin again.
     pub const LAST: Self = Self(0x7FFF_FFFF);
 
+    /// A number that a request may carry; none for 0 and those above 0x7FFFFFFF.
+    pub fn new(number: u32) -> Option<Self> {
+        let number = Self(number);
+        (Self::FIRST..=Self::LAST)
+            .contains(&number)
+            .then_some(number)
+    }
+
     /// The number for the wire.
     pub fn get(self) -> u32 {
         self.0
@@ -363,6 +371,9 @@ impl Session {
             }
             Phase::Bound { liveness, .. } => {
                 let silent = now.saturating_duration_since(liveness.heard_at);
+                // Only our way to it may work: then the next bind is not refused as a second one.
+                let sequence = self.take_sequence();
+                Unbind.encode(sequence.get(), CommandStatus::ESME_ROK, &mut self.output);
                 self.close(CloseReason::PeerSilent(silent));
             }
         }

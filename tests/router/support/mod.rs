@@ -2,6 +2,7 @@
 
 mod authority;
 mod book;
+mod subscriber;
 mod traffic;
 
 use std::{fmt::Write as _, future::Future, net::SocketAddr, path::Path, time::Duration};
@@ -22,6 +23,7 @@ use tonic::transport::{Channel, Endpoint};
 pub(crate) use self::{
     authority::{Authority, TlsFront},
     book::{assert_messages_agree, assert_payments_agree},
+    subscriber::Subscriber,
     traffic::{
         charge, charge_all, lookup_settled, message, message_with_text, purchase, submit,
         submit_all,
@@ -103,6 +105,15 @@ impl Setup {
         self.push(format_args!(
             "[[message_route]]\nname = \"vietnam\"\nprefixes = [\"84\"]\nsmscs = {smscs:?}\n\
              default_source = \"8049\"\n"
+        ));
+        self
+    }
+
+    /// A message route for destinations with this prefix, that requests may also name.
+    pub(crate) fn named_route(mut self, name: &str, prefix: &str, smscs: &[&str]) -> Self {
+        self.push(format_args!(
+            "[[message_route]]\nname = \"{name}\"\nprefixes = [\"{prefix}\"]\n\
+             smscs = {smscs:?}\ndefault_source = \"8049\"\n"
         ));
         self
     }

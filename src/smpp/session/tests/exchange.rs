@@ -238,6 +238,8 @@ fn sequence_numbers_wrap_to_1() {
     session.next_sequence = Sequence::LAST;
     assert_eq!(session.take_sequence().get(), 0x7FFF_FFFF);
     assert_eq!(session.take_sequence().get(), 1);
+    assert_eq!(Sequence::new(0), None);
+    assert_eq!(Sequence::new(0x8000_0000), None);
 }
 
 #[test]

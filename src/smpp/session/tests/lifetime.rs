@@ -48,6 +48,17 @@ fn a_peer_silent_for_two_periods_is_dead() {
 }
 
 #[test]
+fn a_silent_peer_is_unbound_before_the_connection_is_closed() {
+    let now = Instant::now();
+    let second = Duration::from_secs(1);
+    let mut session = bound_esme(now);
+    session.handle_timeout(now + 30 * second);
+    session.handle_timeout(now + 60 * second);
+    let said = [(CommandId::ENQUIRE_LINK, OK, 2), (CommandId::UNBIND, OK, 3)];
+    assert_eq!(written(&mut session), said);
+}
+
+#[test]
 fn a_clock_that_jumps_over_two_periods_still_asks_first() {
     let now = Instant::now();
     let mut session = bound_esme(now);

@@ -1,0 +1,82 @@
+//! An SMSC that plays a [`Scenario`]: it can cut, hold, repeat and garble what a well-behaved one
+//! would say, on the level of octets. It keeps count of what it got.
+
+mod player;
+mod seen;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+
+pub use seen::Seen;
+
+use super::scenario::Scenario;
+use crate::locked;
+use player::Player;
+
+/// A running scenario. It ends when it is dropped.
+pub struct ScriptedSmsc {
+    address: SocketAddr,
+    seen: Arc<Mutex<Seen>>,
+    accepting: JoinHandle<()>,
+}
+
+impl ScriptedSmsc {
+    /// Starts on a free port of loopback.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn start(scenario: Scenario) -> io::Result<Self> {
+        Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), scenario).await
+    }
+
+    /// Starts on `address`.
+    ///
+    /// # Errors
+    /// When it cannot be bound.
+    pub async fn start_at(address: SocketAddr, scenario: Scenario) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let seen = Arc::<Mutex<Seen>>::default();
+        let accepting = accept(listener, Arc::new(scenario), Arc::clone(&seen));
+        Ok(Self {
+            address,
+            seen,
+            accepting: tokio::spawn(accepting),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it got so far.
+    pub fn seen(&self) -> Seen {
+        locked(&self.seen).clone()
+    }
+}
+
+impl Drop for ScriptedSmsc {
+    fn drop(&mut self) {
+        // The connections belong to that task and end with it.
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, scenario: Arc<Scenario>, seen: Arc<Mutex<Seen>>) {
+    let mut connections = JoinSet::new();
+    for number in 0.. {
+        // A listener that fails is as good as an SMSC that is gone.
+        let Ok((stream, _)) = listener.accept().await else {
+            return;
+        };
+        locked(&seen).count("connections");
+        let player = Player::new(stream, number, Arc::clone(&scenario), Arc::clone(&seen));
+        connections.spawn(player.play());
+        while connections.try_join_next().is_some() {}
+    }
+}
