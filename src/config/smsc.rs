@@ -14,6 +14,7 @@ use crate::{
     smpp::{
         Address, CommandStatus, Npi, Ton,
         compose::TextSettings,
+        language::NationalLanguage,
         pdu::{Bind, BindKind},
         segment::Splitting,
         session::{SessionLimits, SessionSettings},
@@ -95,6 +96,16 @@ fn text(table: &Table<'_>) -> Option<TextSettings> {
         ],
     );
     let latin1 = table.boolean("latin1", false);
+    let national_language = table.choice(
+        "national_language",
+        "none",
+        &[
+            ("none", None),
+            ("turkish", Some(NationalLanguage::Turkish)),
+            ("spanish", Some(NationalLanguage::Spanish)),
+            ("portuguese", Some(NationalLanguage::Portuguese)),
+        ],
+    );
     let splitting = table.choice(
         "splitting",
         "udh8",
@@ -109,6 +120,7 @@ fn text(table: &Table<'_>) -> Option<TextSettings> {
     Some(TextSettings {
         default_coding: default_coding?,
         latin1,
+        national_language: national_language?,
         splitting: splitting?,
         transliterate,
     })

@@ -10,6 +10,7 @@ use crate::{
     message::Address,
     smpp::{
         self, Tag, Tlvs, concatenation,
+        language::Shifts,
         pdu::{DataSm, DeliverSm, EsmClass},
         receipt::{self, Unmarked},
         text,
@@ -85,7 +86,7 @@ fn message(data: Bytes, data_coding: u8, esm_class: EsmClass, tlvs: &Tlvs) -> Mo
         None => (Bytes::new(), data),
     };
     MobileOriginated {
-        text: text::decode(data_coding, &data),
+        text: text::decode_shifted(data_coding, &data, Shifts::in_header(&user_data_header)),
         data,
         data_coding,
         esm_class: esm_class.0,

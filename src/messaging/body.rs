@@ -50,6 +50,7 @@ impl<'m> Content<'m> {
                 let encoded = Encoded {
                     data: data.clone(),
                     data_coding: *data_coding,
+                    single_shift: None,
                 };
                 Ok(match has_user_data_header {
                     true => Self::Headed(encoded),
@@ -104,6 +105,10 @@ impl<'m> Content<'m> {
         let parts = u8::try_from(segments.parts()).unwrap_or(u8::MAX);
         let pdus = match segments {
             Segments::Whole(data) => Pdus::One(self.short(frame, data)?),
+            Segments::Headed(mut parts) if parts.len() == 1 => {
+                // It has a header to name a table of the language's.
+                Pdus::One(self.short(frame, parts.pop().unwrap_or_default())?)
+            }
             Segments::Headed(parts) => {
                 let pdus = parts
                     .into_iter()
@@ -207,6 +212,7 @@ mod tests {
         smpp::{
             compose::TextSettings,
             concatenation::{Concatenation, split_header},
+            language::{NationalLanguage, Shifts},
             pdu::DeliverSm,
             text::{self, Coding},
         },
@@ -381,9 +387,11 @@ mod tests {
             way in 0..4usize,
             latin1: bool,
             transliterate: bool,
+            is_portuguese: bool,
         ) {
+            let national_language = is_portuguese.then_some(NationalLanguage::Portuguese);
             let splitting = [Splitting::Udh8, Splitting::Udh16, Splitting::Sar, Splitting::Payload][way];
-            let text_settings = TextSettings { latin1, transliterate, ..ways(splitting) };
+            let text_settings = TextSettings { latin1, transliterate, national_language, ..ways(splitting) };
             let message = text_message(text);
             let settings = settings(text_settings);
             let content = Content::of(&message, &settings).unwrap();
@@ -398,18 +406,22 @@ mod tests {
                 }
             };
             let mut joined = Vec::new();
+            let mut shifts = Shifts::default();
             for (number, pdu) in (1..).zip(&pdus) {
                 prop_assert_eq!(pdu.data_coding, content.encoded().data_coding);
                 let data = pdu.text();
                 joined.extend_from_slice(&match pdu.esm_class.has_user_data_header() {
-                    true => split_header(&data).unwrap().1,
+                    true => {
+                        shifts = Shifts::in_header(&data);
+                        split_header(&data).unwrap().1
+                    }
                     false => data,
                 });
                 let part = concatenation(pdu).map(|part| (part.number, usize::from(part.total)));
                 prop_assert_eq!(part, (pdus.len() > 1).then_some((number, pdus.len())));
             }
             let Content::Text(composed) = &content else { panic!("a text was given") };
-            let decoded = text::decode(composed.encoded.data_coding, &joined);
+            let decoded = text::decode_shifted(composed.encoded.data_coding, &joined, shifts);
             prop_assert_eq!(decoded.as_deref(), Some(&*composed.text));
         }
     }

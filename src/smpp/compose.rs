@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::language::NationalLanguage;
 use super::segment::{self, Splitting};
 use super::text::{self, Coding, Encoded, TextError};
 use super::transliterate::transliterate;
@@ -16,6 +17,9 @@ pub struct TextSettings {
     pub default_coding: Coding,
     /// Whether an automatic coding may be ISO 8859-1: the SMSC has to translate it for the handset.
     pub latin1: bool,
+    /// Whose letters an automatic coding may take from the single shift tables of GSM 03.38; the
+    /// handset has to know them.
+    pub national_language: Option<NationalLanguage>,
     /// How a message that does not fit one PDU is carried.
     pub splitting: Splitting,
     /// Whether letters that GSM 03.38 lacks are replaced where the caller does not say.
@@ -96,13 +100,30 @@ fn lossless<'t>(text: &'t str, settings: &TextSettings) -> Composed<'t> {
         true => as_it_is(text, Coding::Latin1).ok(),
         false => None,
     };
+    let national = match gsm7 {
+        Some(_) => None,
+        None => national(text, settings),
+    };
     // Of those with the same number of parts the first one is taken.
-    [gsm7, latin1]
+    [gsm7, national, latin1]
         .into_iter()
         .flatten()
         .chain([ucs2(text)])
         .min_by_key(|composed| parts(composed, settings))
         .unwrap_or_else(|| ucs2(text))
+}
+
+/// With the single shifts of the SMSC's language. They need a header in each part, which is Sampan's
+/// to write only where it writes headers.
+fn national<'t>(text: &'t str, settings: &TextSettings) -> Option<Composed<'t>> {
+    let language = settings.national_language?;
+    let composed = Composed {
+        text: Cow::Borrowed(text),
+        coding: Coding::Gsm7,
+        encoded: text::gsm7_of(text, language)?,
+    };
+    let has_headers = matches!(settings.splitting, Splitting::Udh8 | Splitting::Udh16);
+    (has_headers || parts(&composed, settings) == 1).then_some(composed)
 }
 
 fn parts(composed: &Composed<'_>, settings: &TextSettings) -> usize {
@@ -145,6 +166,7 @@ mod tests {
     const PLAIN: TextSettings = TextSettings {
         default_coding: Coding::Automatic,
         latin1: false,
+        national_language: None,
         splitting: Splitting::Udh8,
         transliterate: false,
     };
@@ -170,6 +192,28 @@ mod tests {
         assert_eq!(chosen("ação", &LATIN1), Coding::Latin1);
         assert_eq!(chosen("ação", &PLAIN), Coding::Ucs2);
         assert_eq!(chosen("Đã", &LATIN1), Coding::Ucs2);
+    }
+
+    #[test]
+    fn letters_of_the_smscs_language_are_single_shifts_unless_the_smsc_writes_the_headers() {
+        let settings = |splitting| TextSettings {
+            national_language: Some(NationalLanguage::Portuguese),
+            splitting,
+            ..LATIN1
+        };
+        let chosen = |text: &str, splitting| {
+            let settings = settings(splitting);
+            let composed = compose(text, Coding::Automatic, &settings, false).unwrap();
+            (composed.coding, composed.encoded.single_shift)
+        };
+        let national = (Coding::Gsm7, Some(NationalLanguage::Portuguese));
+        assert_eq!(chosen("ação", Splitting::Udh8), national);
+        assert_eq!(chosen("ação", Splitting::Sar), national);
+        assert_eq!(chosen("acao", Splitting::Udh8), (Coding::Gsm7, None));
+        let long = format!("{}ã", "a".repeat(200));
+        assert_eq!(chosen(&long, Splitting::Udh8), national);
+        assert_eq!(chosen(&long, Splitting::Sar), (Coding::Latin1, None));
+        assert_eq!(chosen("Đã", Splitting::Udh8), (Coding::Ucs2, None));
     }
 
     #[test]

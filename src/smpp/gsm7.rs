@@ -4,7 +4,7 @@
 pub(super) const ESCAPE: u8 = 0x1B;
 
 /// The default alphabet by septet. The escape's own place holds NUL, which no septet stands for.
-const ALPHABET: [char; 128] = [
+pub(super) const ALPHABET: [char; 128] = [
     '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', 'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å', //
     'Δ', '_', 'Φ', 'Γ', 'Λ', 'Ω', 'Π', 'Ψ', 'Σ', 'Θ', 'Ξ', '\0', 'Æ', 'æ', 'ß', 'É', //
     ' ', '!', '"', '#', '¤', '%', '&', '\'', '(', ')', '*', '+', ',', '-', '.', '/', //
@@ -16,7 +16,7 @@ const ALPHABET: [char; 128] = [
 ];
 
 /// The extension table: septet after the escape, character.
-const EXTENSION: [(u8, char); 10] = [
+pub(super) const EXTENSION: [(u8, char); 10] = [
     (0x0A, '\u{0C}'),
     (0x14, '^'),
     (0x28, '{'),

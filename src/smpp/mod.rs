@@ -12,6 +12,7 @@
 //! | [`pdu`] | one type per PDU, and [`Pdu`] over them all |
 //! | [`octets`], [`address`], [`tlv`], [`status`], [`command`] | the fields PDUs are made of |
 //! | [`text`], [`segment`] | characters to octets, and a long text to parts |
+//! | [`language`] | the national tables of GSM 03.38 |
 //! | [`compose`], [`transliterate`] | which coding a text gets, and Vietnamese in the letters of GSM 03.38 |
 //! | [`concatenation`], [`reassembly`] | which part a message is, and the parts made whole again |
 //! | [`receipt`] | what a deliver_sm says about an earlier message |
@@ -26,6 +27,7 @@ pub mod compose;
 pub mod concatenation;
 pub mod describe;
 mod gsm7;
+pub mod language;
 pub mod mask;
 pub mod octets;
 pub mod parties;

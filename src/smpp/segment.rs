@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::concatenation::{IEI_CONCATENATION_8, IEI_CONCATENATION_16};
 use super::gsm7::ESCAPE;
+use super::language::{ELEMENT_OCTETS, IEI_SINGLE_SHIFT, NationalLanguage};
 use super::pdu::EsmClass;
 use super::text::{DATA_CODING_DEFAULT, DATA_CODING_UCS2, DATA_CODINGS_CLASS_DEFAULT, Encoded};
 
@@ -99,7 +100,7 @@ pub struct SegmentError {
 pub enum Segments {
     /// It fits one PDU and has no header.
     Whole(Bytes),
-    /// Parts, each of which begins with its header.
+    /// Parts, each of which begins with its header; one part has a header if it names a table.
     Headed(Vec<Bytes>),
     /// At least two parts that go with SAR parameters.
     Sar {
@@ -149,13 +150,13 @@ pub fn segments(
     reference: impl FnOnce() -> u16,
 ) -> Result<Segments, SegmentError> {
     if encoded.data.len() <= room_whole(encoded) {
-        return Ok(Segments::Whole(encoded.data.clone()));
+        return Ok(whole(encoded));
     }
     let texts = cut(encoded, room_of_part(encoded, splitting))?;
     let share = |text: &&[u8]| encoded.data.slice_ref(text);
     Ok(match splitting {
         Splitting::Udh8 | Splitting::Udh16 => {
-            Segments::Headed(headed(&texts, splitting, reference()))
+            Segments::Headed(headed(&texts, splitting, reference(), encoded.single_shift))
         }
         Splitting::Sar => Segments::Sar {
             reference: reference() & 0xFF,
@@ -206,19 +207,42 @@ pub fn size(encoded: &Encoded, splitting: Splitting) -> Result<Size, SegmentErro
 }
 
 fn room_whole(encoded: &Encoded) -> usize {
-    Unit::of(encoded.data_coding).room(0)
+    let header_octets = encoded.single_shift.map_or(0, |_| 1 + ELEMENT_OCTETS);
+    Unit::of(encoded.data_coding).room(header_octets)
+}
+
+fn whole(encoded: &Encoded) -> Segments {
+    let Some(language) = encoded.single_shift else {
+        return Segments::Whole(encoded.data.clone());
+    };
+    let mut part = BytesMut::with_capacity(1 + ELEMENT_OCTETS + encoded.data.len());
+    part.put_slice(&[ELEMENT_OCTETS as u8]);
+    put_single_shift(language, &mut part);
+    part.put_slice(&encoded.data);
+    Segments::Headed(vec![part.freeze()])
+}
+
+fn put_single_shift(language: NationalLanguage, part: &mut BytesMut) {
+    part.put_slice(&[IEI_SINGLE_SHIFT, 1, language.identifier()]);
 }
 
 fn room_of_part(encoded: &Encoded, splitting: Splitting) -> usize {
-    Unit::of(encoded.data_coding).room(1 + splitting.element_octets())
+    let shift_octets = encoded.single_shift.map_or(0, |_| ELEMENT_OCTETS);
+    Unit::of(encoded.data_coding).room(1 + splitting.element_octets() + shift_octets)
 }
 
-fn headed(texts: &[&[u8]], splitting: Splitting, reference: u16) -> Vec<Bytes> {
+fn headed(
+    texts: &[&[u8]],
+    splitting: Splitting,
+    reference: u16,
+    language: Option<NationalLanguage>,
+) -> Vec<Bytes> {
+    let element_octets = splitting.element_octets() + language.map_or(0, |_| ELEMENT_OCTETS);
     let total = texts.len() as u8;
     let [_, low] = reference.to_be_bytes();
     let part = |(number, text): (u8, &&[u8])| {
-        let mut part = BytesMut::with_capacity(1 + splitting.element_octets() + text.len());
-        part.put_u8(splitting.element_octets() as u8);
+        let mut part = BytesMut::with_capacity(1 + element_octets + text.len());
+        part.put_u8(element_octets as u8);
         match splitting {
             Splitting::Udh16 => {
                 part.put_slice(&[IEI_CONCATENATION_16, 4]);
@@ -227,6 +251,9 @@ fn headed(texts: &[&[u8]], splitting: Splitting, reference: u16) -> Vec<Bytes> {
             _ => part.put_slice(&[IEI_CONCATENATION_8, 3, low]),
         }
         part.put_slice(&[total, number]);
+        if let Some(language) = language {
+            put_single_shift(language, &mut part);
+        }
         part.put_slice(text);
         part.freeze()
     };
@@ -395,6 +422,26 @@ mod tests {
         let long = "a".repeat(161);
         assert_eq!(size(&long, Coding::Gsm7, Splitting::Udh8), (2, 161, 145));
         assert_eq!(size(&long, Coding::Gsm7, Splitting::Udh16), (2, 161, 143));
+    }
+
+    #[test]
+    fn single_shifts_are_named_in_a_header_that_takes_room_of_the_text() {
+        let portuguese = |text: &str, splitting| {
+            let encoded = crate::smpp::text::gsm7_of(text, NationalLanguage::Portuguese).unwrap();
+            match segments(&encoded, splitting, || 0x1207).unwrap() {
+                Segments::Headed(parts) => parts,
+                other => panic!("{other:?}"),
+            }
+        };
+        let whole = portuguese("ã", Splitting::Udh8);
+        assert_eq!(whole[0][..], [3, 0x24, 1, 3, 0x1B, 0x7B]);
+        assert_eq!(portuguese(&"a".repeat(155), Splitting::Udh8).len(), 1);
+        let parts = portuguese(&"a".repeat(156), Splitting::Udh8);
+        let header = [8, 0, 3, 0x07, 2, 1, 0x24, 1, 3, b'a'];
+        assert_eq!(parts[0][..10], header);
+        assert_eq!((parts[0].len(), parts[1].len()), (9 + 149, 9 + 7));
+        let parts = portuguese(&"a".repeat(156), Splitting::Udh16);
+        assert_eq!((parts[0].len(), parts[1].len()), (10 + 148, 10 + 8));
     }
 
     #[test]

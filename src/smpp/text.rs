@@ -9,6 +9,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use super::gsm7;
+use super::language::{NationalLanguage, Shifts};
 
 /// `data_coding` of the SMSC's default alphabet, here GSM 03.38 with one septet per octet.
 pub const DATA_CODING_DEFAULT: u8 = 0;
@@ -54,6 +55,8 @@ pub struct Encoded {
     pub data: Bytes,
     /// The coding as the PDU says it.
     pub data_coding: u8,
+    /// The table of single shifts that a header of each part has to name.
+    pub single_shift: Option<NationalLanguage>,
 }
 
 /// The length alone: the octets are a message's text.
@@ -101,6 +104,7 @@ fn gsm7(text: &str) -> Result<Encoded, TextError> {
         return Ok(Encoded {
             data: Bytes::copy_from_slice(text.as_bytes()),
             data_coding,
+            single_shift: None,
         });
     }
     let mut data = Vec::with_capacity(text.len());
@@ -116,6 +120,24 @@ fn gsm7(text: &str) -> Result<Encoded, TextError> {
     Ok(Encoded {
         data: data.into(),
         data_coding,
+        single_shift: None,
+    })
+}
+
+/// GSM 03.38 with a language's single shifts in place of the extension table, which they contain;
+/// `None` if the text has other characters.
+pub(super) fn gsm7_of(text: &str, language: NationalLanguage) -> Option<Encoded> {
+    let mut data = Vec::with_capacity(text.len());
+    for character in text.chars() {
+        if gsm7::push(character, &mut data) {
+            continue;
+        }
+        data.extend_from_slice(&[gsm7::ESCAPE, language.single(character)?]);
+    }
+    Some(Encoded {
+        data: data.into(),
+        data_coding: DATA_CODING_DEFAULT,
+        single_shift: Some(language),
     })
 }
 
@@ -135,6 +157,7 @@ fn latin1(text: &str) -> Result<Encoded, TextError> {
     Ok(Encoded {
         data: data.into(),
         data_coding: DATA_CODING_LATIN1,
+        single_shift: None,
     })
 }
 
@@ -143,6 +166,7 @@ pub(super) fn ucs2(text: &str) -> Encoded {
     Encoded {
         data: data.into(),
         data_coding: DATA_CODING_UCS2,
+        single_shift: None,
     }
 }
 
@@ -164,6 +188,16 @@ pub fn decode(data_coding: u8, octets: &[u8]) -> Option<String> {
                 .flatten()
         }
         _ => None,
+    }
+}
+
+/// The same with the tables that the user data header names, which matter to GSM 03.38 alone.
+pub fn decode_shifted(data_coding: u8, octets: &[u8], shifts: Shifts) -> Option<String> {
+    match data_coding {
+        _ if shifts == Shifts::default() => decode(data_coding, octets),
+        DATA_CODING_DEFAULT => shifts.decode(octets),
+        coding if DATA_CODINGS_CLASS_DEFAULT.contains(&coding) => shifts.decode(octets),
+        _ => decode(data_coding, octets),
     }
 }
 
