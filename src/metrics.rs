@@ -64,6 +64,10 @@ pub const COUNTERS: &[(&str, &str)] = &[
         "Requests for an SMSC by their outcome; each part of a long message is one.",
     ),
     (
+        MESSAGE_FAILOVERS,
+        "Messages that an SMSC did not take and that went on to the next one of their route.",
+    ),
+    (
         PAYMENT_OUTCOMES,
         "Payments by the outcome told to the caller.",
     ),
@@ -169,6 +173,7 @@ const LINK_QUEUED_BY_CLASS: &str = "sampan_link_queued_by_class";
 const LINK_PAUSED: &str = "sampan_link_paused";
 const LINK_RESPONSE_SECONDS: &str = "sampan_link_response_seconds";
 const MESSAGE_OUTCOMES: &str = "sampan_message_outcomes_total";
+const MESSAGE_FAILOVERS: &str = "sampan_message_failovers_total";
 const PAYMENT_OUTCOMES: &str = "sampan_payment_outcomes_total";
 const REVERSAL_MESSAGES: &str = "sampan_reversal_messages_total";
 const REVERSALS_ENDED: &str = "sampan_reversals_ended_total";
@@ -319,6 +324,7 @@ impl Metrics {
             rejected_permanent: outcome("rejected_permanent"),
             not_sent: outcome("not_sent"),
             unknown: outcome("unknown"),
+            failed_over: counter!(MESSAGE_FAILOVERS, "smsc" => smsc.to_owned()),
         })
     }
 
@@ -461,6 +467,7 @@ pub struct MessageMetrics {
     pub rejected_permanent: Counter,
     pub not_sent: Counter,
     pub unknown: Counter,
+    pub failed_over: Counter,
 }
 
 /// The handles of payments to one bank.

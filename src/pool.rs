@@ -52,6 +52,19 @@ impl<J: Queued> Pool<J> {
     /// Spreads the jobs over the healthy links so that their loads come level. What could not be
     /// taken stays in `jobs`, and the error says why.
     pub fn submit(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
+        self.spread(jobs, Shared::enqueue)
+    }
+
+    /// The same for what was taken once and came back: it goes before what waits.
+    pub fn submit_first(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
+        self.spread(jobs, Shared::enqueue_first)
+    }
+
+    fn spread(
+        &self,
+        jobs: &mut VecDeque<J>,
+        enqueue: impl Fn(&Shared<J>, &mut VecDeque<J>, usize) -> Result<(), NotTaken>,
+    ) -> Result<(), NotTaken> {
         let links = self.least_loaded_first();
         let going = links.iter().take_while(|(_, link)| !link.is_paused());
         let going = match going.count() {
@@ -63,7 +76,8 @@ impl<J: Queued> Pool<J> {
         let mut not_taken = NotTaken::Closed;
         // One lock per link and batch: each gets its share in one piece.
         for (load, link) in going {
-            if let Err(error) = link.enqueue(jobs, level.saturating_sub(*load).min(jobs.len())) {
+            let share = level.saturating_sub(*load).min(jobs.len());
+            if let Err(error) = enqueue(link, jobs, share) {
                 not_taken = error;
             }
         }
@@ -72,7 +86,7 @@ impl<J: Queued> Pool<J> {
             if jobs.is_empty() {
                 return Ok(());
             }
-            if let Err(error) = link.enqueue(jobs, jobs.len()) {
+            if let Err(error) = enqueue(link, jobs, jobs.len()) {
                 not_taken = error;
             }
         }
@@ -85,22 +99,23 @@ impl<J: Queued> Pool<J> {
 
     /// Gives all jobs to one link, or none of them to any: for the parts of one message.
     pub fn submit_together(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
-        let mut not_taken = NotTaken::Closed;
-        for (_, link) in self.least_loaded_first() {
-            match link.enqueue_together(jobs) {
-                Ok(()) => return Ok(()),
-                Err(error) => not_taken = error,
-            }
-        }
-        Err(not_taken)
+        self.give_together(jobs, Shared::enqueue_together)
     }
 
-    /// As [`Pool::submit_together`], before everything else that waits in the same lane: for what the
-    /// peer has just refused because it wanted less.
-    pub fn submit_front(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
+    /// The same for parts that came back, because the peer wanted less or the bind died: they go
+    /// before everything else that waits in their lane.
+    pub fn submit_together_first(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
+        self.give_together(jobs, Shared::enqueue_together_first)
+    }
+
+    fn give_together(
+        &self,
+        jobs: &mut VecDeque<J>,
+        enqueue: impl Fn(&Shared<J>, &mut VecDeque<J>) -> Result<(), NotTaken>,
+    ) -> Result<(), NotTaken> {
         let mut not_taken = NotTaken::Closed;
         for (_, link) in self.least_loaded_first() {
-            match link.enqueue_front(jobs) {
+            match enqueue(link, jobs) {
                 Ok(()) => return Ok(()),
                 Err(error) => not_taken = error,
             }
@@ -199,7 +214,7 @@ mod tests {
         pool.links()[0].pause_for_tests(true);
         pool.submit(&mut (0..6).collect()).unwrap();
         assert_eq!(loads(&pool), [0, 3, 3]);
-        pool.submit_front(&mut (0..1).collect()).unwrap();
+        pool.submit_together_first(&mut (0..1).collect()).unwrap();
         assert_eq!(loads(&pool), [0, 4, 3]);
         for link in pool.links() {
             link.pause_for_tests(true);
@@ -213,13 +228,33 @@ mod tests {
         let pool = pool(1, 1);
         pool.submit(&mut (0..10).collect()).unwrap();
         let mut parts: VecDeque<u32> = (100..102).collect();
-        pool.submit_front(&mut parts).unwrap();
+        pool.submit_together_first(&mut parts).unwrap();
         let link = &pool.links()[0];
         let first: Vec<u32> = (0..3).filter_map(|_| link.take_for_tests()).collect();
         assert_eq!((first, parts.len()), (vec![100, 101, 0], 0));
         let mut too_many: VecDeque<u32> = (0..12).collect();
-        assert_eq!(pool.submit_front(&mut too_many), Err(NotTaken::Full));
+        assert_eq!(
+            pool.submit_together_first(&mut too_many),
+            Err(NotTaken::Full)
+        );
         assert_eq!(too_many.len(), 12);
+    }
+
+    #[test]
+    fn what_comes_again_goes_before_what_waits_and_finds_room_behind_a_full_queue() {
+        let pool = pool(1, 1);
+        pool.submit(&mut (0..10).collect()).unwrap();
+        pool.submit_first(&mut VecDeque::from([20, 21])).unwrap();
+        pool.submit_together_first(&mut VecDeque::from([30, 31]))
+            .unwrap();
+        let next = || pool.links()[0].take_for_tests();
+        let first = [next(), next(), next(), next(), next()];
+        assert_eq!(first, [30, 31, 20, 21, 0].map(Some));
+        // Nine wait; the queue holds ten, and the window as many.
+        let mut many: VecDeque<u32> = (0..12).collect();
+        assert_eq!(pool.submit_first(&mut many), Err(NotTaken::Full));
+        assert_eq!(many, [11]);
+        assert_eq!(pool.submit_together_first(&mut many), Err(NotTaken::Full));
     }
 
     #[test]

@@ -80,6 +80,11 @@ impl Connection {
         })
     }
 
+    /// The name that the caller goes by, if one is given.
+    pub(super) fn client(&self) -> Option<&ClientName> {
+        self.client.as_ref()
+    }
+
     fn address(&self) -> String {
         let given = self.address.clone();
         let set = || env::var(ADDRESS_VARIABLE).ok().filter(|it| !it.is_empty());

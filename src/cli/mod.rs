@@ -21,6 +21,7 @@ mod payment;
 mod pcap;
 mod preview;
 mod report;
+mod route;
 pub mod run;
 mod send;
 mod trace;
@@ -114,6 +115,8 @@ enum Command {
     Send(send::SendArgs),
     /// Tell what a message would become and cost. Sends nothing. Exit code 0 if it could be sent.
     Preview(preview::PreviewArgs),
+    /// Explain which route and SMSCs a message would take now. Sends nothing. Exit code 0 if one would.
+    Route(route::RouteArgs),
     /// Make one payment through a running router. Exit code 0 only if it was APPROVED.
     Charge(charge::ChargeArgs),
     /// Tell what became of a payment. Exit code 0 if the router knows it.
@@ -138,6 +141,7 @@ pub fn main() -> Exit {
         Command::Decode(args) => decode::decode(&args),
         Command::Send(args) => send::send(args),
         Command::Preview(args) => preview::preview(args),
+        Command::Route(args) => route::route(args),
         Command::Charge(args) => charge::charge(args),
         Command::Lookup(args) => payment::lookup(args),
         Command::Reverse(args) => payment::reverse(args),

@@ -14,6 +14,7 @@ mod peer;
 mod process;
 mod reader;
 mod route;
+mod route_rules;
 mod rpc;
 mod smsc;
 mod taken;
@@ -28,6 +29,7 @@ use self::{
     files::Surroundings,
     peer::Peers,
     reader::{Document, Place, Table},
+    route_rules::{Callers, Claims},
     taken::Taken,
 };
 pub use self::{
@@ -116,6 +118,7 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
     });
     let mut credentials = rpc::Credentials::default();
     let clients = root.tables("client", |table| rpc::read_client(table, &mut credentials));
+    let callers = Callers::new(rpc.as_ref(), &credentials, &clients);
     let clients = rpc::settle(document, &rpc_place, rpc.as_ref(), &credentials, clients);
     let (admin_place, admin) = root.table("admin", |table| {
         (table.place_of("listen"), process::admin(table))
@@ -137,7 +140,7 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
     let mut peers = Peers::default();
     let smscs = root.tables("smsc", |table| smsc::read(table, &mut peers, surroundings));
     let banks = root.tables("bank", |table| bank::read(table, &mut peers, surroundings));
-    let (message_routes, payment_routes) = read_routes(root, &peers);
+    let (message_routes, payment_routes) = read_routes(root, &peers, &callers);
     peers.warn_of_unreached(document);
     if peers.is_empty() {
         let what = "there is no [[smsc]] and no [[bank]]";
@@ -159,11 +162,16 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
     })
 }
 
-fn read_routes(root: &Table<'_>, peers: &Peers) -> (Vec<MessageRoute>, Vec<PaymentRoute>) {
-    let (mut names, mut prefixes) = (Taken::default(), Taken::default());
+fn read_routes(
+    root: &Table<'_>,
+    peers: &Peers,
+    callers: &Callers,
+) -> (Vec<MessageRoute>, Vec<PaymentRoute>) {
+    let (mut names, mut claims) = (Taken::default(), Claims::default());
     let messages = root.tables("message_route", |table| {
-        route::read_message(table, &mut names, &mut prefixes, peers)
+        route::read_message(table, &mut names, &mut claims, peers, callers)
     });
+    claims.settle(root.document());
     let mut card_prefixes = Taken::default();
     let payments = root.tables("payment_route", |table| {
         route::read_payment(table, &mut card_prefixes, peers)

@@ -19,7 +19,7 @@ const IN_FLIGHT_MAX: u32 = 1_000_000;
 /// A client and what the rules between the sections have to know of it.
 pub(super) struct ReadClient {
     place: Place,
-    settings: ClientSettings,
+    pub(super) settings: ClientSettings,
 }
 
 /// Reads `[rpc]`. `None` only with a fault recorded.
@@ -65,7 +65,7 @@ fn read_tls(table: &Table<'_>, surroundings: Surroundings<'_>) -> Option<TlsFile
 #[derive(Default)]
 pub(super) struct Credentials {
     /// Clients so far, faulty ones included.
-    clients: usize,
+    pub(super) clients: usize,
     names: Taken<ClientName>,
     tokens: Taken<[u8; 32]>,
     certificates: Taken<[u8; 32]>,

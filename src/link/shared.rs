@@ -320,16 +320,38 @@ impl<J: Queued> Shared<J> {
         }
     }
 
-    /// Puts all jobs back before the others of their lanes, or none of them: for what the peer has
-    /// just refused because it wanted less. They were in flight, so at most a window more than the
-    /// queue's limit can wait.
-    pub fn enqueue_front(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
+    /// Puts the first `count` jobs before the others of their lanes, as far as they fit; the others
+    /// stay in `jobs`. They were taken before, so a queue that has filled up meanwhile has room for
+    /// as many as the window holds besides.
+    pub fn enqueue_first(&self, jobs: &mut VecDeque<J>, count: usize) -> Result<(), NotTaken> {
         let mut queue = lock(&self.queue);
         if !queue.open {
             return Err(NotTaken::Closed);
         }
-        let max = self.settings.queue_max + self.settings.window as usize;
-        if queue.lanes.len() + jobs.len() > max {
+        let free = self.queue_first_max().saturating_sub(queue.lanes.len());
+        let taken = count.min(free).min(jobs.len());
+        for job in jobs.drain(..taken).rev() {
+            queue.lanes.push_front(job);
+        }
+        self.publish_queue(&queue);
+        drop(queue);
+        if taken > 0 {
+            self.wake.notify_one();
+        }
+        if taken < count {
+            Err(NotTaken::Full)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Puts all jobs before the others of their lanes, or none of them.
+    pub fn enqueue_together_first(&self, jobs: &mut VecDeque<J>) -> Result<(), NotTaken> {
+        let mut queue = lock(&self.queue);
+        if !queue.open {
+            return Err(NotTaken::Closed);
+        }
+        if queue.lanes.len() + jobs.len() > self.queue_first_max() {
             return Err(NotTaken::Full);
         }
         while let Some(job) = jobs.pop_back() {
@@ -339,6 +361,10 @@ impl<J: Queued> Shared<J> {
         drop(queue);
         self.wake.notify_one();
         Ok(())
+    }
+
+    fn queue_first_max(&self) -> usize {
+        self.settings.queue_max + self.settings.window as usize
     }
 }
 

@@ -11,13 +11,17 @@ use std::{
 
 use slab::Slab;
 
-use super::parts::Parts;
+use super::{
+    failover::{self, Situation, Verdict},
+    parts::Parts,
+};
 use crate::{
     client::ClientName,
     link::{Lane, TicketNumber},
     message::{Message, MessageOutcome, MessageResult, TrafficClass},
     outbox::Reply,
     outcome::Reason,
+    route::Plan,
 };
 
 /// A request on its way.
@@ -32,6 +36,11 @@ pub(super) struct Flight {
     pub(super) errand: Errand,
     /// SMSCs that it was given to.
     pub(super) attempts: u8,
+    /// The SMSCs that it may still be given to; `None` before a route is chosen, and for an
+    /// operation.
+    pub(super) plan: Option<Plan>,
+    /// An SMSC that may have it although another one was tried after it, and why.
+    pub(super) doubt: Option<(Arc<str>, MessageResult)>,
     /// How many parts it has now, and how they ended.
     progress: Progress,
 }
@@ -70,6 +79,8 @@ impl Flight {
             ends_with_validity: false,
             errand,
             attempts: 0,
+            plan: None,
+            doubt: None,
             progress: Progress::Whole,
         }
     }
@@ -145,6 +156,22 @@ impl Flight {
         }
     }
 
+    /// What follows from its end at an SMSC.
+    pub(super) fn verdict(&self, result: &MessageResult, situation: Situation) -> Verdict {
+        match &self.progress {
+            Progress::Whole => failover::decide(std::iter::once(result), situation),
+            Progress::Parts(parts) => failover::decide(parts.ends().iter(), situation),
+        }
+    }
+
+    /// What the SMSC did not take is given to it again: the indices of those PDUs.
+    pub(super) fn reopen(&mut self) -> Vec<usize> {
+        match &mut self.progress {
+            Progress::Whole => vec![0],
+            Progress::Parts(parts) => parts.reopen(),
+        }
+    }
+
     fn conclude(&mut self, part: usize, result: MessageResult) -> Option<MessageResult> {
         match &mut self.progress {
             Progress::Whole => Some(result),
@@ -177,6 +204,17 @@ impl Open<'_> {
         let parts = u64::from(flight.parts());
         let place = (self.0.insert(flight) as u64) << PART_BITS;
         (0..parts).map(move |part| TicketNumber(place | part))
+    }
+
+    /// Takes a flight in of which only some parts are open, and gives their ticket numbers.
+    pub(super) fn insert_parts(
+        &mut self,
+        flight: Flight,
+        parts: Vec<usize>,
+    ) -> impl Iterator<Item = TicketNumber> + use<> {
+        let place = (self.0.insert(flight) as u64) << PART_BITS;
+        let parts = parts.into_iter();
+        parts.map(move |part| TicketNumber(place | part as u64))
     }
 
     /// A request has ended, or one part of it. Gives the flight and its end if that was the last.

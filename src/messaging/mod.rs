@@ -1,15 +1,18 @@
 //! From a message request to PDUs in a link's queue, and from the ends that the links tell to the
 //! one outcome that the caller gets.
 //!
-//! Down: finds the route, chooses the first of its SMSCs that has a healthy bind, builds the PDUs
-//! and hands them over, a batch at a time. Up: [`Ends`] brings what became of them; what one SMSC
-//! did not take may go to another, everything else is told.
+//! Down: finds the route, chooses one of its SMSCs that has a healthy bind, builds the PDUs and
+//! hands them over, a batch at a time. Up: [`Ends`] brings what became of them; what one SMSC did
+//! not take may go to it again or to another one (`failover` has the rules), everything else is
+//! told.
 //!
 //! What cannot be sent is answered at once, NOT_SENT, with what is wrong and where. Nothing here
 //! waits.
 
 mod body;
 mod build;
+mod explain;
+mod failover;
 mod flights;
 mod limiter;
 mod parts;
@@ -21,7 +24,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc,
-        atomic::{AtomicU16, Ordering::Relaxed},
+        atomic::{AtomicU16, AtomicU64, Ordering::Relaxed},
     },
     time::Instant,
 };
@@ -32,16 +35,16 @@ use tracing::trace;
 use crate::{
     link::{Ends, NotTaken, SmscJob, SmscRequest, Ticket, TicketNumber, settings::SmscSettings},
     message::{
-        Message, MessageOutbox, MessageOutcome, MessageRequest, MessageResult, Operation,
-        OperationRequest,
+        MessageOutbox, MessageOutcome, MessageRequest, MessageResult, Operation, OperationRequest,
     },
     metrics::MessageMetrics,
     outbox::Answers,
     outcome::Reason,
     pool::Pool,
-    route::{MessageRoute, Routes},
+    route::{Asked, Plan, Routes},
 };
 use build::Pdus;
+use failover::{Situation, Verdict};
 use flights::{Errand, Flight, Flights, Submission};
 pub use limiter::Limiter;
 
@@ -64,6 +67,8 @@ pub struct Messaging {
     limiter: Limiter,
     /// Tells the parts of one message from those of the next.
     reference: AtomicU16,
+    /// Deals messages out over the SMSCs of weighted routes.
+    turn: AtomicU64,
     /// Of messages that found no SMSC.
     metrics: MessageMetrics,
 }
@@ -80,12 +85,6 @@ struct Departure<'a> {
 
 /// The end of a request at an SMSC.
 type End = (TicketNumber, MessageResult);
-
-/// What follows from an end.
-enum Next {
-    /// The caller is told.
-    Tell,
-}
 
 impl Messaging {
     /// The way to these SMSCs. `metrics` counts what finds no SMSC.
@@ -104,6 +103,7 @@ impl Messaging {
             limiter: Limiter::default(),
             // Handsets join parts by sender and reference, so two runs should not begin alike.
             reference: AtomicU16::new(fastrand::u16(..)),
+            turn: AtomicU64::new(0),
             metrics,
         }
     }
@@ -136,23 +136,15 @@ impl Messaging {
         let routes = self.routes.load();
         let mut departures = Vec::with_capacity(flights.size_hint().0);
         let mut limits = self.limiter.open();
-        for flight in flights {
-            let prepared = match &flight.errand {
-                Errand::Message(submission) => {
-                    let prepared = self.prepare(&routes, submission);
-                    prepared.and_then(|(smsc, pdus)| {
-                        // Counted once, however many SMSCs it is given to.
-                        if flight.attempts == 0 {
-                            let over = |detail| (Reason::Limit, detail);
-                            let taken = limits.take(&submission.client, pdus.count(), Instant::now);
-                            taken.map_err(over)?;
-                        }
-                        Ok((smsc, pdus))
-                    })
-                }
-                // It names its SMSC, and is handed over by `operate`.
-                Errand::Operation => continue,
-            };
+        for mut flight in flights {
+            let prepared = self
+                .plan(&routes, &mut flight)
+                .and_then(|()| self.prepare_next(&mut flight))
+                .and_then(|(smsc, pdus)| {
+                    // Counted once, however many SMSCs it is given to.
+                    limit(&mut limits, &flight, pdus.count())?;
+                    Ok((smsc, pdus))
+                });
             match prepared {
                 Ok((smsc, pdus)) => departures.push(Departure { smsc, flight, pdus }),
                 Err(refusal) => self.refuse(flight, refusal),
@@ -256,58 +248,54 @@ impl Messaging {
         Ticket::new(ends, number)
     }
 
-    /// The SMSC and the PDUs of a message.
-    fn prepare(&self, routes: &Routes, submission: &Submission) -> Result<(&Smsc, Pdus), Refusal> {
-        let message = &submission.message;
-        let route = self.route(routes, message)?;
-        let smsc = self.first_healthy(route)?;
-        let source = message.source.as_ref().or(route.default_source.as_ref());
-        let reference = || submission.reference;
-        let built = build::submit(message, source, &smsc.settings, reference)
-            .map_err(|detail| (Reason::Invalid, detail))?;
-        Ok((smsc, built.pdus))
-    }
-
-    fn route<'a>(
-        &self,
-        routes: &'a Routes,
-        message: &Message,
-    ) -> Result<&'a MessageRoute, Refusal> {
-        let route = if message.route.is_empty() {
-            routes
-                .message_by_destination(&message.destination.number)
-                .ok_or_else(|| {
-                    "destination.number: no message_route has a prefix of it; \
-                     name a route, or configure one"
-                        .to_owned()
-                })
-        } else {
-            routes.message_by_name(&message.route).ok_or_else(|| {
-                format!(
-                    "route: there is no message_route {:?} in the configuration",
-                    message.route
-                )
-            })
+    /// Chooses the route of a message.
+    fn plan(&self, routes: &Routes, flight: &mut Flight) -> Result<(), Refusal> {
+        let Errand::Message(submission) = &flight.errand else {
+            return Err(lost_track());
         };
-        match route {
-            Ok(route) => Ok(route),
-            Err(detail) => Err((Reason::NoRoute, detail)),
-        }
+        let message = &submission.message;
+        let route = routes
+            .choose(&Asked::new(&submission.client, message))
+            .map_err(|refusal| (Reason::NoRoute, refusal.told(message)))?;
+        let turn = || self.turn.fetch_add(1, Relaxed);
+        let plan = Plan::new(Arc::clone(route), turn, &message.destination.number);
+        flight.plan = Some(plan);
+        Ok(())
     }
 
-    fn first_healthy(&self, route: &MessageRoute) -> Result<&Smsc, Refusal> {
-        route
-            .smscs
-            .iter()
-            .filter_map(|name| self.smscs.get(name))
-            .find(|smsc| smsc.pool.is_up())
-            .ok_or_else(|| {
-                let detail = format!(
-                    "no SMSC of route {} has a bind that is up; `sampan links` says why",
-                    route.name
-                );
-                (Reason::NoLink, detail)
-            })
+    /// The next SMSC of a message, and the PDUs for it.
+    fn prepare_next(&self, flight: &mut Flight) -> Result<(&Smsc, Pdus), Refusal> {
+        let smsc = self.next_smsc(flight.plan.as_mut().ok_or_else(lost_track)?)?;
+        Ok((smsc, self.pdus(smsc, flight)?))
+    }
+
+    /// The next SMSC of a plan that has a healthy bind.
+    fn next_smsc(&self, plan: &mut Plan) -> Result<&Smsc, Refusal> {
+        let next = plan.next(|name| self.is_up(name)).cloned();
+        next.and_then(|name| self.smscs.get(&name)).ok_or_else(|| {
+            let detail = format!(
+                "no SMSC of route {} has a bind that is up; `sampan links` says why",
+                plan.route().name
+            );
+            (Reason::NoLink, detail)
+        })
+    }
+
+    /// The PDUs of a message for an SMSC; the same each time.
+    fn pdus(&self, smsc: &Smsc, flight: &Flight) -> Result<Pdus, Refusal> {
+        let (Errand::Message(submission), Some(plan)) = (&flight.errand, &flight.plan) else {
+            return Err(lost_track());
+        };
+        let message = &submission.message;
+        let default_source = plan.route().default_source.as_ref();
+        let source = message.source.as_ref().or(default_source);
+        let built = build::submit(message, source, &smsc.settings, || submission.reference)
+            .map_err(|detail| (Reason::Invalid, detail))?;
+        Ok(built.pdus)
+    }
+
+    fn is_up(&self, smsc: &str) -> bool {
+        self.smscs.get(smsc).is_some_and(|smsc| smsc.pool.is_up())
     }
 
     fn refuse(&self, flight: Flight, (reason, detail): Refusal) {
@@ -334,11 +322,13 @@ impl Messaging {
             .into_iter()
             .map(|job| (job.ticket.redeem(), result.clone()))
             .collect();
-        self.conclude(smsc, &mut ends);
+        // None of its binds took them, so none would now.
+        self.conclude(smsc, &mut ends, false);
     }
 
-    /// Requests have ended at an SMSC: tells their callers, or tries elsewhere.
-    fn conclude(self: &Arc<Self>, smsc: &Smsc, ends: &mut Vec<End>) {
+    /// Requests have ended at an SMSC: tells their callers, or tries again or elsewhere.
+    /// `may_repeat` if the same SMSC may be tried again.
+    fn conclude(self: &Arc<Self>, smsc: &Smsc, ends: &mut Vec<End>, may_repeat: bool) {
         let settled: Vec<(Flight, MessageResult)> = {
             let mut flights = self.flights.open();
             ends.drain(..)
@@ -346,33 +336,173 @@ impl Messaging {
                 .collect()
         };
         let mut told = Vec::with_capacity(settled.len());
+        let (mut departures, mut again) = (Vec::new(), Vec::new());
         for (flight, result) in settled {
-            match self.after(&flight, &result) {
-                Next::Tell => {
-                    let outcome = MessageOutcome {
-                        result,
-                        smsc: Some(Arc::clone(&smsc.pool.peer)),
-                        parts: flight.parts(),
-                        attempts: flight.attempts,
-                        repeated: false,
-                    };
-                    told.push((flight, outcome));
-                }
+            match self.after(smsc, flight, result, may_repeat) {
+                After::Told(flight, outcome) => told.push((flight, outcome)),
+                After::Next(departure) => departures.push(departure),
+                After::Again(flight, result) => again.push((flight, result)),
             }
         }
+        told.extend(self.hand_in_again(smsc, again));
         tell(told, &smsc.metrics);
+        self.depart(departures);
     }
 
     /// What follows from the end of a flight at one SMSC.
-    fn after(&self, _flight: &Flight, _result: &MessageResult) -> Next {
-        Next::Tell
+    fn after(
+        &self,
+        smsc: &Smsc,
+        mut flight: Flight,
+        result: MessageResult,
+        may_repeat: bool,
+    ) -> After<'_> {
+        let peer = &smsc.pool.peer;
+        let verdict = match self.situation(smsc, &flight, &result, may_repeat) {
+            Some(situation) => flight.verdict(&result, situation),
+            None => Verdict::Tell,
+        };
+        match verdict {
+            Verdict::Tell => {}
+            Verdict::Again => return After::Again(flight, result),
+            Verdict::Next => {
+                if let MessageResult::Unknown { .. } = result {
+                    flight.doubt = Some((Arc::clone(peer), result.clone()));
+                }
+                let parts = flight.parts();
+                match self.prepare_next(&mut flight) {
+                    Ok((next, pdus)) => {
+                        smsc.metrics.failed_over.increment(1);
+                        return After::Next(Departure {
+                            smsc: next,
+                            flight,
+                            pdus,
+                        });
+                    }
+                    // What went wrong here matters to the caller, not that the next SMSC could not
+                    // carry it or has gone down meanwhile.
+                    Err((reason, _)) => trace!(parts, reason = reason.as_str(), "no fail-over"),
+                }
+            }
+        }
+        let outcome = outcome(&mut flight, peer, result);
+        After::Told(flight, outcome)
     }
+
+    /// What is known at the end of a message; `None` where nothing but telling it is possible.
+    fn situation(
+        &self,
+        smsc: &Smsc,
+        flight: &Flight,
+        result: &MessageResult,
+        may_repeat: bool,
+    ) -> Option<Situation> {
+        let Errand::Message(submission) = &flight.errand else {
+            return None;
+        };
+        let plan = flight.plan.as_ref()?;
+        if let MessageResult::Accepted(_) = result {
+            return None;
+        }
+        Some(Situation {
+            is_late: flight.deadline <= Instant::now(),
+            is_same_up: may_repeat && smsc.pool.is_up(),
+            has_next: plan.has_next(|name| self.is_up(name)),
+            resend_after_unknown: submission.message.resend_after_unknown,
+        })
+    }
+
+    /// Gives the SMSC again what it did not take of messages, before what waits. What cannot be
+    /// built a second time, which is a fault of Sampan, comes back to be told as it had ended.
+    fn hand_in_again(
+        self: &Arc<Self>,
+        smsc: &Smsc,
+        again: Vec<(Flight, MessageResult)>,
+    ) -> Vec<(Flight, MessageOutcome)> {
+        let mut told = Vec::new();
+        let mut batch: VecDeque<SmscJob> = VecDeque::new();
+        let mut long: Vec<VecDeque<SmscJob>> = Vec::new();
+        for (mut flight, result) in again {
+            let (pdus, jobs) = match self.pdus(smsc, &flight) {
+                Ok(Pdus::One(pdu)) => (vec![pdu], &mut batch),
+                Ok(Pdus::Parts(pdus)) => (pdus, long.push_mut(VecDeque::new())),
+                Err(_) => {
+                    let outcome = outcome(&mut flight, &smsc.pool.peer, result);
+                    told.push((flight, outcome));
+                    continue;
+                }
+            };
+            let (deadline, lane) = (flight.deadline, flight.lane());
+            let places = flight.reopen();
+            let numbers = self.flights.open().insert_parts(flight, places.clone());
+            let pdus = pdus.into_iter().enumerate();
+            let open = pdus.filter(|(place, _)| places.contains(place));
+            jobs.extend(numbers.zip(open).map(|(number, (_, pdu))| SmscJob {
+                request: SmscRequest::Submit(pdu),
+                deadline,
+                lane,
+                ticket: self.ticket(number),
+            }));
+        }
+        for mut jobs in long {
+            let taken = smsc.pool.submit_together_first(&mut jobs);
+            self.take_back(smsc, jobs, taken);
+        }
+        if !batch.is_empty() {
+            let taken = smsc.pool.submit_first(&mut batch);
+            self.take_back(smsc, batch, taken);
+        }
+        told
+    }
+}
+
+/// What follows from the end of a flight.
+enum After<'a> {
+    /// Its caller is told.
+    Told(Flight, MessageOutcome),
+    /// The same SMSC gets it again; how it ended before.
+    Again(Flight, MessageResult),
+    /// Another SMSC gets it.
+    Next(Departure<'a>),
+}
+
+/// What the caller of a flight is told. Once a message may have arrived somewhere, only that it was
+/// accepted after all is better news.
+fn outcome(flight: &mut Flight, smsc: &Arc<str>, result: MessageResult) -> MessageOutcome {
+    let doubt = match &result {
+        MessageResult::Accepted(_) => None,
+        _ => flight.doubt.take(),
+    };
+    let (smsc, result) = doubt.unwrap_or_else(|| (Arc::clone(smsc), result));
+    MessageOutcome {
+        result,
+        smsc: Some(smsc),
+        parts: flight.parts(),
+        attempts: flight.attempts,
+        repeated: false,
+    }
+}
+
+/// Whether its client may send so many parts now.
+fn limit(limits: &mut limiter::Batch<'_>, flight: &Flight, parts: usize) -> Result<(), Refusal> {
+    match &flight.errand {
+        Errand::Message(submission) => limits
+            .take(&submission.client, parts, Instant::now)
+            .map_err(|detail| (Reason::Limit, detail)),
+        Errand::Operation => Ok(()),
+    }
+}
+
+/// A flight without what every message has: a fault of Sampan.
+fn lost_track() -> Refusal {
+    let detail = "Sampan lost track of the message before it was sent";
+    (Reason::Internal, detail.into())
 }
 
 impl Ends for Messaging {
     fn ended(self: Arc<Self>, smsc: &Arc<str>, ends: &mut Vec<End>) {
         if let Some(smsc) = self.smscs.get(smsc) {
-            self.conclude(smsc, ends);
+            self.conclude(smsc, ends, true);
         }
     }
 

@@ -13,16 +13,17 @@ use crate::{
 /// The ends of the parts, as far as they are known.
 #[derive(Debug)]
 pub(super) struct Parts {
-    ends: Vec<Option<MessageResult>>,
-    open: usize,
+    /// By part; of those that are open, what is told if they get lost.
+    ends: Vec<MessageResult>,
+    is_open: Vec<bool>,
 }
 
 impl Parts {
     /// A message in `count` parts, none of which has ended.
     pub(super) fn new(count: usize) -> Self {
         Self {
-            ends: vec![None; count],
-            open: count,
+            ends: vec![lost(); count],
+            is_open: vec![true; count],
         }
     }
 
@@ -36,18 +37,40 @@ impl Parts {
         index: usize,
         result: MessageResult,
     ) -> Option<MessageResult> {
-        let end = self.ends.get_mut(index)?;
-        if end.is_some() {
+        let is_open = self.is_open.get_mut(index)?;
+        if !std::mem::take(is_open) {
             return None;
         }
-        *end = Some(result);
-        self.open -= 1;
-        (self.open == 0).then(|| whole(self.ends.iter_mut().filter_map(Option::take).collect()))
+        *self.ends.get_mut(index)? = result;
+        let is_last = !self.is_open.contains(&true);
+        is_last.then(|| whole(&self.ends))
+    }
+
+    /// How the parts ended, once the last of them has.
+    pub(super) fn ends(&self) -> &[MessageResult] {
+        &self.ends
+    }
+
+    /// Opens the parts that the SMSC has not accepted, and gives their indices.
+    pub(super) fn reopen(&mut self) -> Vec<usize> {
+        let missing = |end: &MessageResult| !matches!(end, MessageResult::Accepted(_));
+        let missing = self.ends.iter().map(missing);
+        self.is_open = missing.collect();
+        let places = self.is_open.iter().enumerate();
+        let open = places.filter(|(_, is_open)| **is_open);
+        open.map(|(place, _)| place).collect()
+    }
+}
+
+fn lost() -> MessageResult {
+    MessageResult::Unknown {
+        reason: Reason::Internal,
+        detail: String::new(),
     }
 }
 
 /// How the whole ended, from how its parts did: as well as the worst of them.
-fn whole(ends: Vec<MessageResult>) -> MessageResult {
+fn whole(ends: &[MessageResult]) -> MessageResult {
     let total = ends.len();
     let mut ids = Vec::with_capacity(total);
     let mut rejection = None;
@@ -55,7 +78,7 @@ fn whole(ends: Vec<MessageResult>) -> MessageResult {
     let mut unknown = None;
     for end in ends {
         match end {
-            MessageResult::Accepted(Acceptance::Id(id)) => ids.push(id),
+            MessageResult::Accepted(Acceptance::Id(id)) => ids.push(id.clone()),
             MessageResult::Accepted(_) => ids.push(Bytes::new()),
             end @ MessageResult::Rejected { .. } => rejection = Some(end),
             end @ MessageResult::Unknown { .. } => unknown = Some(end),
@@ -64,12 +87,13 @@ fn whole(ends: Vec<MessageResult>) -> MessageResult {
     }
     let accepted = ids.len();
     match (unknown.or(rejection), not_sent) {
-        (Some(end), _) => end,
+        (Some(end), _) => end.clone(),
         (None, None) => MessageResult::Accepted(Acceptance::Ids(ids)),
-        (None, Some((reason, detail))) if accepted == 0 => {
-            MessageResult::NotSent { reason, detail }
-        }
-        (None, Some((reason, detail))) => partly(reason, accepted, total, &detail),
+        (None, Some((reason, detail))) if accepted == 0 => MessageResult::NotSent {
+            reason: *reason,
+            detail: detail.clone(),
+        },
+        (None, Some((reason, detail))) => partly(*reason, accepted, total, detail),
     }
 }
 
@@ -122,6 +146,22 @@ mod tests {
         assert_eq!(
             whole_of(vec![(2, id("c")), (0, id("a")), (1, id("b"))]),
             MessageResult::Accepted(Acceptance::Ids(ids.to_vec()))
+        );
+    }
+
+    #[test]
+    fn parts_that_come_again_complete_the_message() {
+        let mut parts = Parts::new(3);
+        for (index, end) in [(0, id("a")), (1, rejected()), (2, not_sent())] {
+            parts.conclude(index, end);
+        }
+        assert_eq!(parts.reopen(), [1, 2]);
+        assert_eq!(parts.conclude(0, id("x")), None, "it is not open");
+        assert_eq!(parts.conclude(2, id("c")), None);
+        let ids = ["a", "b", "c"].map(|id| Bytes::from_static(id.as_bytes()));
+        assert_eq!(
+            parts.conclude(1, id("b")),
+            Some(MessageResult::Accepted(Acceptance::Ids(ids.to_vec())))
         );
     }
 

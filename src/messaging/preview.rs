@@ -3,13 +3,15 @@
 //! The very code that builds a real submission builds this one, and what it made is looked at: a
 //! preview cannot promise what a submission does not do.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use super::{Messaging, Refusal, body::Content, build};
 use crate::{
+    client::ClientName,
     link::settings::SmscSettings,
     message::{Address, Message},
     outcome::Reason,
+    route::{Asked, Plan},
     smpp::{segment::Splitting, text::Coding},
 };
 
@@ -48,10 +50,14 @@ impl Messaging {
     ///
     /// # Errors
     /// The reason and the words with which a submission would be answered NOT_SENT.
-    pub fn preview(&self, message: &Message) -> Result<Preview, Refusal> {
+    pub fn preview(&self, client: &ClientName, message: &Message) -> Result<Preview, Refusal> {
         let routes = self.routes.load();
-        let route = self.route(&routes, message)?;
-        let smsc = self.first_healthy(route)?;
+        let route = routes
+            .choose(&Asked::new(client, message))
+            .map_err(|refusal| (Reason::NoRoute, refusal.told(message)))?;
+        let turn = || self.turn.load(Relaxed);
+        let mut plan = Plan::new(Arc::clone(route), turn, &message.destination.number);
+        let smsc = self.next_smsc(&mut plan)?;
         let source = message.source.as_ref().or(route.default_source.as_ref());
         let carriage = carriage(message, source, &smsc.settings)
             .map_err(|detail| (Reason::Invalid, detail))?;

@@ -1,5 +1,6 @@
 //! The Messaging service: SMS out, what is known of them, and what comes in.
 
+mod explain;
 mod preview;
 mod receive;
 mod translate;
@@ -9,7 +10,8 @@ use std::{sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use self::receive::Reception;
+pub use self::explain::explain_offline;
+use self::{explain::AskedRoute, receive::Reception};
 use super::{
     auth,
     client::{Client, Kind},
@@ -142,15 +144,20 @@ impl proto::messaging_server::Messaging for MessagingService {
         &self,
         request: Request<PreviewRequest>,
     ) -> Result<Response<PreviewResult>, Status> {
-        let result = preview::preview(&self.messaging, request.into_inner());
+        let client = auth::caller(&request)?;
+        let result = preview::preview(&self.messaging, client.name(), request.into_inner());
         Ok(Response::new(result))
     }
 
     async fn explain_route(
         &self,
-        _request: Request<ExplainRouteRequest>,
+        request: Request<ExplainRouteRequest>,
     ) -> Result<Response<RouteExplanation>, Status> {
-        Err(Status::unimplemented("ExplainRoute"))
+        let caller = auth::caller(&request)?;
+        let asked = AskedRoute::read(request.into_inner(), caller.name())
+            .map_err(|fault| Status::invalid_argument(fault.to_string()))?;
+        let explanation = self.messaging.explain_route(&asked.client, &asked.message);
+        Ok(Response::new(explain::told(explanation)))
     }
 
     async fn receive(

@@ -31,6 +31,7 @@ mod trace;
 mod unfold;
 
 pub use error::RpcError;
+pub use messaging::explain_offline;
 pub use server::{Counts, Health, Server, Service};
 pub use services::Services;
 

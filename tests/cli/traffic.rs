@@ -2,7 +2,7 @@
 
 use crate::{
     peers::{Answers, Smsc, start_bank},
-    support::{NOBODY, Router, Scratch, config, sampan_reading},
+    support::{NOBODY, Router, Scratch, config, sampan, sampan_reading},
 };
 
 const PAN: &str = "9704361234561234";
@@ -142,4 +142,66 @@ fn links_are_listed_drained_and_resumed() {
     let unknown = router.ask(&["links", "drain", "nobody"]);
     assert_eq!((unknown.code, unknown.out.as_str()), (1, ""));
     assert!(unknown.err.contains("no link nobody"), "{}", unknown.err);
+}
+
+#[test]
+fn a_dry_run_tells_the_way_by_the_file_alone_or_by_the_running_router() {
+    let scratch = Scratch::new();
+    let more = "[[message_route]]\nname = \"otp\"\nprefixes = [\"84\"]\nkeywords = [\"otp\"]\n\
+                clients = [\"shop\"]\nsmscs = [\"viettel\"]\n";
+    let text = format!("{}{more}", config(NOBODY, NOBODY));
+    let file = scratch.write("routes.toml", &text);
+    let number = "84981112233";
+    let otp = ["route", number, "--client", "shop", "--text", "OTP 1234"];
+    let ended = sampan(&[&otp[..], &["--config", &file]].concat());
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{ended:?}");
+    assert_eq!(
+        ended.out,
+        "route  otp\nsmscs  viettel\n\n    \
+         1  route otp: prefix \"84\", every condition is met\n    \
+         2  route otp: chosen\n    \
+         3  choice: ordered; further SMSCs after one that does not take it: at most 2\n    \
+         4  smsc viettel: up: number 1\n\
+         by the file alone: every SMSC is taken to be up\n"
+    );
+    let ended = sampan(&["route", "12025550100", "--config", &file]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(
+        ended.out.starts_with("route  none\nsmscs  none\n"),
+        "{}",
+        ended.out
+    );
+
+    let router = Router::start(&scratch, &text);
+    let ended = router.ask(&otp);
+    assert_eq!((ended.code, ended.err.as_str()), (1, ""), "{ended:?}");
+    assert!(
+        ended.out.starts_with("route  otp\nsmscs  none\n"),
+        "{}",
+        ended.out
+    );
+    let ended = router.ask(&["route", number, "--binary"]);
+    for told in [
+        "route  vietnam\n",
+        "route otp: prefix \"84\", not taken: the client is not shop\n",
+        "smsc viettel: no bind is up: skipped\n",
+    ] {
+        assert!(ended.out.contains(told), "{told} in {}", ended.out);
+    }
+}
+
+#[test]
+fn a_dry_run_with_a_number_or_a_file_that_cannot_be_is_wrong_usage() {
+    let scratch = Scratch::new();
+    let file = scratch.write("routes.toml", &config(NOBODY, NOBODY));
+    let ended = sampan(&["route", "8498111223344556677889900", "--config", &file]);
+    assert_eq!(ended.code, 64, "{ended:?}");
+    assert!(
+        ended.err.contains("message.destination.number: "),
+        "{ended:?}"
+    );
+    let faulty = scratch.write("faulty.toml", "[rpc]\nlisten = 1\n");
+    let ended = sampan(&["route", "84", "--config", &faulty]);
+    assert_eq!(ended.code, 64, "{ended:?}");
+    assert!(ended.err.contains("rpc.listen"), "{ended:?}");
 }

@@ -39,13 +39,18 @@ impl<'d> Item<'d> {
     }
 
     /// Whether it is a table.
-    pub(super) fn is_table(&self) -> bool {
+    pub(in crate::config) fn is_table(&self) -> bool {
         self.value.is_table()
     }
 
     /// Records that it is wrong.
     pub(in crate::config) fn fault(&self, what: impl Into<String>, hint: Option<String>) {
         self.document.fault(&self.place, what, hint);
+    }
+
+    /// Records that it is doubtful.
+    pub(in crate::config) fn warn(&self, what: impl Into<String>, hint: Option<String>) {
+        self.document.warn(&self.place, what, hint);
     }
 
     /// An integer within limits.
@@ -93,6 +98,14 @@ impl<'d> Item<'d> {
         parse(text)
             .inspect_err(|what| self.fault(format!("{:?} {what}", shown(text)), None))
             .ok()
+    }
+
+    /// The same without a fault, where one is recorded already.
+    pub(in crate::config) fn quietly<T>(
+        &self,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        parse(self.value.as_str()?).ok()
     }
 
     /// The same for a text that must not be repeated.

@@ -266,6 +266,19 @@ impl<'d> Table<'d> {
             .collect()
     }
 
+    /// A table that is one element of a list among others that may be none, as [`Self::elements`]
+    /// gave it. `None` only with a fault recorded.
+    pub(in crate::config) fn element_table<T>(
+        &self,
+        key: &'static str,
+        element: &Item<'d>,
+        by: impl FnOnce(&Table<'d>) -> Option<T>,
+    ) -> Option<T> {
+        let entries = element.table()?;
+        let section = format!("{key}[]");
+        self.under(&section, element.place().clone(), Some(entries), by)
+    }
+
     fn under<T>(
         &self,
         section: &str,

@@ -26,7 +26,11 @@ fn keys_of(text: &str) -> BTreeMap<String, String> {
                         walk(&format!("{path}[]"), inner, text, keys);
                     }
                 }
-                _ => drop(keys.insert(path, text[value.span()].to_owned())),
+                // Of several examples of a section, the first one shows the defaults.
+                _ => drop(
+                    keys.entry(path)
+                        .or_insert_with(|| text[value.span()].to_owned()),
+                ),
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use super::translate;
 use crate::{
+    client::ClientName,
     messaging::{Messaging, Preview, Refusal},
     outcome::Reason,
     rpc::proto::{
@@ -12,10 +13,14 @@ use crate::{
 };
 
 /// What the message would become.
-pub(super) fn preview(messaging: &Messaging, request: PreviewRequest) -> PreviewResult {
+pub(super) fn preview(
+    messaging: &Messaging,
+    client: &ClientName,
+    request: PreviewRequest,
+) -> PreviewResult {
     let told = translate::unnamed_message(submission(request))
         .map_err(|fault| (Reason::Invalid, fault.to_string()))
-        .and_then(|message| messaging.preview(&message));
+        .and_then(|message| messaging.preview(client, &message));
     match told {
         Ok(preview) => result(preview),
         Err(refusal) => not_sent(refusal),

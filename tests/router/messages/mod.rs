@@ -2,6 +2,7 @@
 
 mod binds;
 mod events;
+mod failover;
 mod outcomes;
 mod rate;
 mod stop;

@@ -118,6 +118,17 @@ impl Setup {
         self
     }
 
+    /// Further keys of the section before.
+    pub(crate) fn more(mut self, keys: &str) -> Self {
+        self.push(format_args!("{keys}\n"));
+        self
+    }
+
+    /// A section as an operator would write it.
+    pub(crate) fn section(self, text: &str) -> Self {
+        self.more(text)
+    }
+
     /// A payment route for cards that begin with 9704.
     pub(crate) fn payment_route(mut self, bank: &str) -> Self {
         self.push(format_args!(

@@ -1,0 +1,21 @@
+//! The dry run of a message: which way it would take now, and why. Sends nothing.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::Messaging;
+use crate::{
+    client::ClientName,
+    message::Message,
+    route::{Asked, Explanation},
+};
+
+impl Messaging {
+    /// Tells the route and the SMSCs of a message of that client, by the state of the links now.
+    pub fn explain_route(&self, client: &ClientName, message: &Message) -> Explanation {
+        let asked = Asked::new(client, message);
+        let turn = self.turn.load(Relaxed);
+        self.routes
+            .load()
+            .explain(&asked, turn, &|name| self.is_up(name))
+    }
+}
