@@ -26,6 +26,7 @@ use crate::{
     links::Links,
     metrics::Metrics,
     status::{LinkState, LinkStatus},
+    store::Store,
 };
 
 /// What the port tells of.
@@ -34,6 +35,8 @@ pub struct Admin {
     pub metrics: Arc<Metrics>,
     /// All connections.
     pub links: Arc<Links>,
+    /// What survives a restart.
+    pub store: Store,
     /// Set once the router stops: it is not ready any more, and still alive.
     pub stopping: Arc<AtomicBool>,
 }
@@ -84,10 +87,14 @@ async fn live() -> &'static str {
     "live\n"
 }
 
-/// Ready while every peer has at least one link up and the router is not stopping; else the reasons,
+/// Ready while every peer has at least one link up, the store takes writes and the router is not
+/// stopping; else the reasons,
 /// one per line.
 async fn ready(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
-    let reasons = reasons(&admin.all_links(), admin.stopping.load(Relaxed));
+    let mut reasons = reasons(&admin.all_links(), admin.stopping.load(Relaxed));
+    if let Some(failure) = admin.store.failure() {
+        reasons.push(format!("store: out of service: {failure}\n"));
+    }
     match reasons.is_empty() {
         true => (StatusCode::OK, "ready\n".to_owned()),
         false => (StatusCode::SERVICE_UNAVAILABLE, reasons.concat()),

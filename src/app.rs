@@ -7,6 +7,7 @@
 
 use std::{
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -25,7 +26,7 @@ use tracing::{error, info, warn};
 use crate::{
     admin::{Admin, Port},
     config::Config,
-    inbox::Inbox,
+    inbox::{Inbox, InboxSettings, Uncorrelated},
     journal::{Journal, Volatile},
     link::{
         self, BankJob, Late,
@@ -41,9 +42,10 @@ use crate::{
         Counts, RpcError, Server, Services,
         settings::{ClientSettings, Listen},
     },
+    store::{OpenError, Store, StoreError},
 };
 
-/// How often what nobody waits for is looked after: late acknowledgements, gauges.
+/// How often what nobody waits for is looked after: redelivery, parts that do not come, gauges.
 const HOUSEKEEPING: Duration = Duration::from_millis(200);
 
 /// Why a router did not start.
@@ -60,6 +62,12 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The store's file cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store was opened and cannot be read.
+    #[error("store.path: {0}")]
+    Store(#[from] StoreError),
     /// The metrics' own settings are wrong, which is a fault of Sampan.
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -71,6 +79,7 @@ pub struct App {
     admin_address: SocketAddr,
     links: Arc<Links>,
     inbox: Arc<Inbox>,
+    store: Store,
     metrics: Arc<Metrics>,
     peers: Peers,
     counts: Counts,
@@ -107,7 +116,8 @@ impl App {
             .await
             .map_err(cannot_listen)?;
         let admin_address = admin_port.local_addr().map_err(cannot_listen)?;
-        let inbox = Inbox::new(config.inbox.acknowledge_timeout);
+        let store = open_store(config.store.as_deref(), &metrics)?;
+        let inbox = open_inbox(config.inbox, &store, &metrics)?;
         let routes = Routes::new(config.message_routes, config.payment_routes);
         let peers = Peers::start(config.smscs, config.banks, &inbox, &metrics);
         let limiter = limiter(&config.clients, &metrics);
@@ -128,6 +138,7 @@ impl App {
         let told = Admin {
             metrics: Arc::clone(&metrics),
             links: Arc::clone(&links),
+            store: store.clone(),
             stopping: Arc::clone(&stopping),
         };
         let rpc = rpc_address.map_or(config.rpc.listen, Listen::Tcp);
@@ -144,6 +155,7 @@ impl App {
                 counts.clone(),
             )),
             inbox,
+            store,
             metrics,
             peers,
             counts,
@@ -201,6 +213,7 @@ impl App {
         self.housekeeping.abort();
         self.stop_admin.send_replace(true);
         self.admin_task.abort();
+        close_store(self.store).await;
         info!("Sampan has stopped");
         Stopped { unsettled_payments }
     }
@@ -395,6 +408,36 @@ fn limiter(clients: &[ClientSettings], metrics: &Metrics) -> Limiter {
     Limiter::new(limits, Instant::now())
 }
 
+fn open_store(path: Option<&Path>, metrics: &Metrics) -> Result<Store, StartError> {
+    let Some(path) = path else {
+        warn!(
+            "there is no [store]: MO and receipts are kept in memory, and a restart forgets those \
+             that no upstream service has acknowledged, though the SMSCs were told that they are safe"
+        );
+        return Ok(Store::in_memory_with(metrics.store()));
+    };
+    Ok(Store::open(path, metrics.store())?)
+}
+
+/// Commits what waits and lets go of the file, for the next router.
+async fn close_store(store: Store) {
+    // It waits for the disk, which no task of the runtime may.
+    if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
+        error!("the store was not closed in good order: {error}");
+    }
+}
+
+fn open_inbox(
+    settings: InboxSettings,
+    store: &Store,
+    metrics: &Metrics,
+) -> Result<Arc<Inbox>, StartError> {
+    let correlate = Arc::new(Uncorrelated);
+    let figures = |name: &str| metrics.subscription(name);
+    let inbox = Inbox::open(settings, store.clone(), correlate, metrics.inbox(), figures)?;
+    Ok(inbox)
+}
+
 async fn serve_rpc(server: Server, stops: watch::Receiver<bool>) {
     if let Err(error) = server.serve(raised(stops)).await {
         error!("{error}");
@@ -439,17 +482,12 @@ async fn end_of_rpc(task: &mut JoinHandle<()>, counts: &Counts) {
 }
 
 async fn keep_house(inbox: Arc<Inbox>, metrics: Arc<Metrics>, counts: Counts) {
-    let inbox_metrics = metrics.inbox();
     let mut ticks = interval(HOUSEKEEPING);
     loop {
         ticks.tick().await;
-        inbox.expire(Instant::now());
-        let events = inbox.counts();
-        inbox_metrics.waiting.set(events.waiting as f64);
-        inbox_metrics
-            .unacknowledged
-            .set(events.unacknowledged as f64);
-        inbox_metrics.subscribers.set(events.subscribers as f64);
+        let now = Instant::now();
+        inbox.expire(now);
+        inbox.publish(now);
         for client in counts.clients() {
             metrics.publish_client(&client);
         }

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | the process | [`cli`], [`app`], [`admin`], [`config`] |
 //! | the contract | [`rpc`] |
-//! | what a request becomes | [`messaging`], [`payment`], [`links`], with [`route`], [`journal`], [`inbox`] beside them |
+//! | what a request becomes | [`messaging`], [`payment`], [`links`], with [`route`], [`journal`], [`inbox`] beside them, on [`store`] |
 //! | the peers | [`pool`], [`link`] |
 //! | the protocols, pure | [`smpp`], [`iso8583`], [`window`], [`rate`] |
 //! | shared words | [`message`], [`outcome`], [`outbox`], [`client`], [`clock`], [`status`], [`metrics`], [`tap`] |
@@ -44,5 +44,6 @@ pub mod route;
 pub mod rpc;
 pub mod smpp;
 pub mod status;
+pub mod store;
 pub mod tap;
 pub mod window;

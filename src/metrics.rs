@@ -82,7 +82,31 @@ pub const COUNTERS: &[(&str, &str)] = &[
     ),
     (
         INBOX_EVENTS,
-        "Messages and receipts from SMSCs by what became of them.",
+        "Messages and receipts from SMSCs by what they were answered.",
+    ),
+    (
+        INBOX_ACCEPTED,
+        "Events that became durable for a subscription.",
+    ),
+    (
+        INBOX_REFUSED,
+        "Events that a subscription could not take, by why: full or store.",
+    ),
+    (
+        INBOX_REDELIVERED,
+        "Events given back because they were not acknowledged in time or their consumer went away.",
+    ),
+    (
+        INBOX_LONG_MESSAGES,
+        "Long messages put together from their parts, by their end: whole or incomplete.",
+    ),
+    (
+        STORE_FAILURES,
+        "Commits and openings of the store that failed.",
+    ),
+    (
+        STORE_REFUSED,
+        "Writes that the store did not take because too much waited, or it was closed.",
     ),
     (
         CLIENT_REQUESTS,
@@ -133,14 +157,27 @@ pub const GAUGES: &[(&str, &str)] = &[
         "Payments kept for a look-up, final and open together.",
     ),
     (
-        INBOX_WAITING,
-        "Events that wait for a subscriber with room.",
+        INBOX_BACKLOG,
+        "Durable events of a subscription that nobody has acknowledged.",
     ),
     (
         INBOX_UNACKNOWLEDGED,
-        "Events handed over and not acknowledged.",
+        "Events of a subscription handed over and not acknowledged.",
     ),
-    (INBOX_SUBSCRIBERS, "Open subscriptions."),
+    (
+        INBOX_CONSUMERS,
+        "Open calls that receive from a subscription.",
+    ),
+    (
+        INBOX_OLDEST_AGE,
+        "Age in seconds of the oldest event of a subscription that is not acknowledged.",
+    ),
+    (
+        STORE_HEALTHY,
+        "1 while the store takes writes, 0 while it is opened again after a failure.",
+    ),
+    (STORE_WAITING, "Changes that wait for their commit."),
+    (STORE_BYTES, "Size of the store's file; 0 in memory."),
     (CLIENT_IN_FLIGHT, "Requests of a client without an outcome."),
     (CLIENT_IN_FLIGHT_MAX, "The most of them that it may have."),
     (CLIENT_STREAMS, "Open streams of a client."),
@@ -148,10 +185,17 @@ pub const GAUGES: &[(&str, &str)] = &[
 ];
 
 /// Names and meanings of all histograms.
-pub const HISTOGRAMS: &[(&str, &str)] = &[(
-    LINK_RESPONSE_SECONDS,
-    "Seconds from a request's bytes to its answer.",
-)];
+pub const HISTOGRAMS: &[(&str, &str)] = &[
+    (
+        LINK_RESPONSE_SECONDS,
+        "Seconds from a request's bytes to its answer.",
+    ),
+    (
+        STORE_COMMIT_SECONDS,
+        "Seconds that a commit of the store took, fsync included.",
+    ),
+    (STORE_COMMIT_CHANGES, "Changes in one commit of the store."),
+];
 
 const LINK_SUBMITTED: &str = "sampan_link_submitted_total";
 const LINK_ANSWERED: &str = "sampan_link_answered_total";
@@ -183,9 +227,21 @@ const REVERSALS_FAILED: &str = "sampan_reversals_failed";
 const PAYMENT_RECORDS: &str = "sampan_payment_records";
 const LATE_ANSWERS: &str = "sampan_late_answers_total";
 const INBOX_EVENTS: &str = "sampan_inbox_events_total";
-const INBOX_WAITING: &str = "sampan_inbox_waiting";
+const INBOX_ACCEPTED: &str = "sampan_inbox_accepted_total";
+const INBOX_REFUSED: &str = "sampan_inbox_refused_total";
+const INBOX_REDELIVERED: &str = "sampan_inbox_redelivered_total";
+const INBOX_LONG_MESSAGES: &str = "sampan_inbox_long_messages_total";
+const INBOX_BACKLOG: &str = "sampan_inbox_backlog";
 const INBOX_UNACKNOWLEDGED: &str = "sampan_inbox_unacknowledged";
-const INBOX_SUBSCRIBERS: &str = "sampan_inbox_subscribers";
+const INBOX_CONSUMERS: &str = "sampan_inbox_consumers";
+const INBOX_OLDEST_AGE: &str = "sampan_inbox_oldest_age_seconds";
+const STORE_FAILURES: &str = "sampan_store_failures_total";
+const STORE_REFUSED: &str = "sampan_store_refused_total";
+const STORE_HEALTHY: &str = "sampan_store_healthy";
+const STORE_WAITING: &str = "sampan_store_waiting_changes";
+const STORE_BYTES: &str = "sampan_store_bytes";
+const STORE_COMMIT_SECONDS: &str = "sampan_store_commit_seconds";
+const STORE_COMMIT_CHANGES: &str = "sampan_store_commit_changes";
 const CLIENT_REQUESTS: &str = "sampan_client_requests_total";
 const CLIENT_REFUSED: &str = "sampan_client_refused_total";
 const CLIENT_ABANDONED: &str = "sampan_client_abandoned_outcomes_total";
@@ -199,6 +255,14 @@ const RESPONSE_BUCKETS_S: [f64; 16] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     60.0,
 ];
+
+/// From a fast SSD's fsync to a disk that is in trouble.
+const COMMIT_BUCKETS_S: [f64; 12] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+];
+
+/// From one change to the largest group.
+const COMMIT_CHANGES_BUCKETS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0];
 
 /// Clients that have figures of their own. A caller on this machine chooses its name freely, and the
 /// registry forgets none: later names are served, and do not show.
@@ -218,6 +282,14 @@ impl Metrics {
             .set_buckets_for_metric(
                 Matcher::Full(LINK_RESPONSE_SECONDS.into()),
                 &RESPONSE_BUCKETS_S,
+            )?
+            .set_buckets_for_metric(
+                Matcher::Full(STORE_COMMIT_SECONDS.into()),
+                &COMMIT_BUCKETS_S,
+            )?
+            .set_buckets_for_metric(
+                Matcher::Full(STORE_COMMIT_CHANGES.into()),
+                &COMMIT_CHANGES_BUCKETS,
             )?
             .build_recorder();
         let handle = recorder.handle();
@@ -355,9 +427,38 @@ impl Metrics {
         self.with(|| InboxMetrics {
             acknowledged: event("acknowledged"),
             later: event("later"),
-            waiting: gauge!(INBOX_WAITING),
-            unacknowledged: gauge!(INBOX_UNACKNOWLEDGED),
-            subscribers: gauge!(INBOX_SUBSCRIBERS),
+            reassembled: counter!(INBOX_LONG_MESSAGES, "end" => "whole"),
+            incomplete: counter!(INBOX_LONG_MESSAGES, "end" => "incomplete"),
+        })
+    }
+
+    /// One subscription of the inbox.
+    pub fn subscription(&self, name: &str) -> SubscriptionMetrics {
+        let name = || name.to_owned();
+        let refused =
+            |why: &'static str| counter!(INBOX_REFUSED, "subscription" => name(), "why" => why);
+        self.with(|| SubscriptionMetrics {
+            accepted: counter!(INBOX_ACCEPTED, "subscription" => name()),
+            refused_full: refused("full"),
+            refused_store: refused("store"),
+            redelivered: counter!(INBOX_REDELIVERED, "subscription" => name()),
+            backlog: gauge!(INBOX_BACKLOG, "subscription" => name()),
+            unacknowledged: gauge!(INBOX_UNACKNOWLEDGED, "subscription" => name()),
+            consumers: gauge!(INBOX_CONSUMERS, "subscription" => name()),
+            oldest_age: gauge!(INBOX_OLDEST_AGE, "subscription" => name()),
+        })
+    }
+
+    /// The store.
+    pub fn store(&self) -> StoreMetrics {
+        self.with(|| StoreMetrics {
+            commit_seconds: histogram!(STORE_COMMIT_SECONDS),
+            commit_changes: histogram!(STORE_COMMIT_CHANGES),
+            failures: counter!(STORE_FAILURES),
+            refused: counter!(STORE_REFUSED),
+            healthy: gauge!(STORE_HEALTHY),
+            waiting: gauge!(STORE_WAITING),
+            bytes: gauge!(STORE_BYTES),
         })
     }
 
@@ -501,9 +602,56 @@ pub struct PaymentMetrics {
 pub struct InboxMetrics {
     pub acknowledged: Counter,
     pub later: Counter,
-    pub waiting: Gauge,
+    pub reassembled: Counter,
+    pub incomplete: Counter,
+}
+
+/// The handles of one subscription.
+#[allow(
+    missing_docs,
+    reason = "the metrics' meanings stand in one place, COUNTERS and GAUGES"
+)]
+#[derive(Clone)]
+pub struct SubscriptionMetrics {
+    pub accepted: Counter,
+    pub refused_full: Counter,
+    pub refused_store: Counter,
+    pub redelivered: Counter,
+    pub backlog: Gauge,
     pub unacknowledged: Gauge,
-    pub subscribers: Gauge,
+    pub consumers: Gauge,
+    pub oldest_age: Gauge,
+}
+
+/// The handles of the store.
+#[allow(
+    missing_docs,
+    reason = "the metrics' meanings stand in one place, COUNTERS and GAUGES"
+)]
+#[derive(Clone)]
+pub struct StoreMetrics {
+    pub commit_seconds: Histogram,
+    pub commit_changes: Histogram,
+    pub failures: Counter,
+    pub refused: Counter,
+    pub healthy: Gauge,
+    pub waiting: Gauge,
+    pub bytes: Gauge,
+}
+
+impl StoreMetrics {
+    /// Handles that nobody reads, for a store outside of a router.
+    pub fn unseen() -> Self {
+        Self {
+            commit_seconds: Histogram::noop(),
+            commit_changes: Histogram::noop(),
+            failures: Counter::noop(),
+            refused: Counter::noop(),
+            healthy: Gauge::noop(),
+            waiting: Gauge::noop(),
+            bytes: Gauge::noop(),
+        }
+    }
 }
 
 /// The handles of one client.

@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
         "smpp", "iso8583", "window", "rate", "outcome", "outbox", "client", "status",
     ],
     &["clock", "message", "metrics", "tap"],
+    &["store"],
     &["inbox", "route", "journal"],
     &["link"],
     &["pool"],

@@ -50,6 +50,10 @@ fn rendered() -> String {
     let _payments = metrics.payments("bank");
     let _inbox = metrics.inbox();
     let _rate = metrics.client_rate(&ClientName::parse("shop").unwrap());
+    let _subscription = metrics.subscription("default");
+    let store = metrics.store();
+    store.commit_seconds.record(0.002);
+    store.commit_changes.record(64.0);
     metrics.publish_client(&ClientCounts {
         name: ClientName::parse("shop").unwrap(),
         in_flight: 1,

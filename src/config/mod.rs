@@ -10,6 +10,7 @@ mod fault;
 mod files;
 mod form;
 mod hint;
+mod inbox;
 mod peer;
 mod process;
 mod reader;
@@ -22,7 +23,11 @@ mod taken;
 mod tests;
 mod tls;
 
-use std::{fmt, net::SocketAddr, path::Path};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use self::{
     fault::Prefix,
@@ -34,9 +39,10 @@ use self::{
 };
 pub use self::{
     fault::{Fault, Faults, Position},
-    process::{AdminSettings, InboxSettings, LogFormat, LogSettings, StopSettings},
+    process::{AdminSettings, LogFormat, LogSettings, StopSettings},
 };
 use crate::{
+    inbox::InboxSettings,
     link::settings::{BankSettings, SmscSettings},
     route::{MessageRoute, PaymentRoute},
     rpc::settings::{ClientSettings, Listen, RpcSettings},
@@ -61,6 +67,8 @@ pub struct Config {
     pub message_routes: Vec<MessageRoute>,
     /// The ways of payments; each bank that they name exists.
     pub payment_routes: Vec<PaymentRoute>,
+    /// The file of what survives a restart; without one it is forgotten.
+    pub store: Option<PathBuf>,
     /// What waits for upstream services.
     pub inbox: InboxSettings,
     /// The end of the process.
@@ -134,13 +142,18 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
         refuse_one_port_for_two(document, blamed, &rpc.listen, admin.listen);
     }
     let log = root.table("log", process::log);
-    let inbox = root.table("inbox", process::inbox);
+    let store = root.table_if_present("store", |table| inbox::store(table, surroundings));
+    let mut inbox = root.table("inbox", inbox::inbox);
     let stop = root.table("stop", process::stop);
 
     let mut peers = Peers::default();
     let smscs = root.tables("smsc", |table| smsc::read(table, &mut peers, surroundings));
     let banks = root.tables("bank", |table| bank::read(table, &mut peers, surroundings));
     let (message_routes, payment_routes) = read_routes(root, &peers, &callers);
+    let mut names = Taken::default();
+    inbox.subscriptions = root.tables("subscription", |table| {
+        inbox::subscription(table, &mut names, &peers)
+    });
     peers.warn_of_unreached(document);
     if peers.is_empty() {
         let what = "there is no [[smsc]] and no [[bank]]";
@@ -156,6 +169,7 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
         banks,
         message_routes,
         payment_routes,
+        store: store?,
         inbox,
         stop,
         warnings: Vec::new(),

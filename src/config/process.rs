@@ -1,4 +1,4 @@
-//! The small sections: `[admin]`, `[log]`, `[inbox]` and `[stop]`.
+//! The small sections: `[admin]`, `[log]` and `[stop]`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -29,13 +29,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
-}
-
-/// What waits for upstream services: MO and receipts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InboxSettings {
-    /// From an event's arrival to its acknowledgement; later the SMSC is asked to send it again.
-    pub acknowledge_timeout: Duration,
 }
 
 /// The end of the process.
@@ -73,13 +66,6 @@ pub(super) fn log(table: &Table<'_>) -> Option<LogSettings> {
         level: level?,
         format: format?,
     })
-}
-
-/// Reads `[inbox]`.
-pub(super) fn inbox(table: &Table<'_>) -> InboxSettings {
-    InboxSettings {
-        acknowledge_timeout: table.millis("acknowledge_timeout_ms", 5_000, 1..=MILLIS_MAX),
-    }
 }
 
 /// Reads `[stop]`.

@@ -92,6 +92,7 @@ fn message(data: Bytes, data_coding: u8, esm_class: EsmClass, tlvs: &Tlvs) -> Mo
         esm_class: esm_class.0,
         user_data_header,
         tlvs: others(tlvs),
+        ..MobileOriginated::default()
     }
 }
 
@@ -117,6 +118,7 @@ fn receipt_event(receipt: &receipt::Receipt, data: Bytes, tlvs: &Tlvs) -> Receip
         done_date: date(receipt.done_date),
         data,
         tlvs: others(tlvs),
+        request: None,
     }
 }
 

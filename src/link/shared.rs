@@ -518,16 +518,16 @@ impl<J> Shared<J> {
 }
 
 impl<J: Send> Respond for Shared<J> {
-    fn respond(&self, session: u64, sequence: u32, verdict: Verdict) {
+    fn respond(&self, session: u64, verdicts: &[(u32, Verdict)]) {
         let mut responses = lock(&self.responses);
-        responses.push(Response {
+        let was_empty = responses.is_empty();
+        responses.extend(verdicts.iter().map(|(sequence, verdict)| Response {
             session,
-            sequence,
-            verdict,
-        });
-        let first = responses.len() == 1;
+            sequence: *sequence,
+            verdict: *verdict,
+        }));
         drop(responses);
-        if first {
+        if was_empty && !verdicts.is_empty() {
             self.wake.notify_one();
         }
     }

@@ -219,6 +219,12 @@ impl SmscLink {
         self.incoming.push((event, responder));
     }
 
+    fn offer(&mut self, now: Instant) {
+        if !self.incoming.is_empty() {
+            self.inbox.offer(now, self.incoming.drain(..));
+        }
+    }
+
     /// An answer has come; `command` is what it answers with, if it says.
     fn answered(
         &mut self,
@@ -534,7 +540,7 @@ impl Protocol for SmscLink {
         }
     }
 
-    fn disconnected(&mut self, _now: Instant) {
+    fn disconnected(&mut self, now: Instant) {
         let mut lost = 0;
         while let Some((_, pending)) = self.window.take_oldest() {
             lost += 1;
@@ -548,14 +554,16 @@ impl Protocol for SmscLink {
         }
         self.shared.metrics.lost.increment(lost);
         self.data_sm.clear();
+        // What it brought in its last turn is offered first, so that a repetition is known as one.
+        self.offer(now);
+        self.inbox
+            .disconnected(&self.shared.name, self.session_number);
     }
 
     fn flush(&mut self, now: Instant) {
         self.tapped.sent(&self.shared.tap, self.session.output());
         self.ends.flush();
-        if !self.incoming.is_empty() {
-            self.inbox.offer(now, self.incoming.drain(..));
-        }
+        self.offer(now);
         let turn = std::mem::take(&mut self.turn);
         if turn.submitted > 0 {
             self.shared.metrics.submitted.increment(turn.submitted);

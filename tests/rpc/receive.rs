@@ -1,9 +1,11 @@
-//! Receive: events go to a subscriber, and the SMSC gets its yes only for acknowledged ones.
+//! Receive: the SMSC gets its yes for what is durable, and a subscriber gets it until it acknowledges.
 
 use std::{sync::Arc, time::Instant};
 
 use sampan::{
-    inbox::{Event, EventKind, MobileOriginated, Receipt, Respond, Responder, Verdict},
+    inbox::{
+        AboutRequest, Event, EventKind, MobileOriginated, Receipt, Respond, Responder, Verdict,
+    },
     message::Address,
     rpc::proto::{
         Acknowledge, MessageState, ReceiveBatch, ReceiveRequest, Subscribe, event::Kind,
@@ -12,7 +14,7 @@ use sampan::{
 };
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt, iter, wrappers::ReceiverStream};
-use tonic::{Code, Streaming};
+use tonic::{Code, Request, Status, Streaming};
 
 use crate::support::Running;
 
@@ -20,8 +22,10 @@ use crate::support::Running;
 struct Link(mpsc::UnboundedSender<(u32, Verdict)>);
 
 impl Respond for Link {
-    fn respond(&self, _session: u64, sequence: u32, verdict: Verdict) {
-        self.0.send((sequence, verdict)).unwrap();
+    fn respond(&self, _session: u64, verdicts: &[(u32, Verdict)]) {
+        for verdict in verdicts {
+            self.0.send(*verdict).unwrap();
+        }
     }
 }
 
@@ -70,6 +74,7 @@ fn message(text: &str) -> EventKind {
         esm_class: 0,
         user_data_header: Vec::new().into(),
         tlvs: vec![(0x0204, vec![0, 7].into())],
+        ..MobileOriginated::default()
     })
 }
 
@@ -82,6 +87,13 @@ fn receipt() -> EventKind {
         done_date: "2611220205".into(),
         data: "id:0a1b".into(),
         tlvs: Vec::new(),
+        request: Some(AboutRequest {
+            request_id: "order-7".into(),
+            client: "shop".into(),
+            part: 1,
+            parts: 2,
+            whole_state: 1,
+        }),
     })
 }
 
@@ -93,22 +105,32 @@ struct Call {
 
 impl Call {
     async fn open(server: &Running, subscribe: Subscribe) -> Self {
+        Self::open_as(server, "local", subscribe).await.unwrap()
+    }
+
+    async fn open_as(server: &Running, client: &str, subscribe: Subscribe) -> Result<Self, Status> {
         let (requests, inbound) = mpsc::channel(8);
         requests.send(ask(Ask::Subscribe(subscribe))).await.unwrap();
-        let response = server
-            .messaging()
-            .await
-            .receive(ReceiverStream::new(inbound))
-            .await;
-        Self {
+        let mut request = Request::new(ReceiverStream::new(inbound));
+        let name = client.parse().unwrap();
+        request.metadata_mut().insert("sampan-client", name);
+        let response = server.messaging().await.receive(request).await?;
+        Ok(Self {
             requests,
-            events: response.unwrap().into_inner(),
-        }
+            events: response.into_inner(),
+        })
     }
 
     async fn acknowledge(&self, delivery_ids: Vec<u64>) {
         let acknowledge = Ask::Acknowledge(Acknowledge { delivery_ids });
         self.requests.send(ask(acknowledge)).await.unwrap();
+    }
+}
+
+fn subscription(name: &str) -> Subscribe {
+    Subscribe {
+        subscription: name.to_owned(),
+        ..Subscribe::default()
     }
 }
 
@@ -119,10 +141,11 @@ fn ask(request: Ask) -> ReceiveRequest {
 }
 
 #[tokio::test]
-async fn the_smsc_gets_its_yes_only_after_the_acknowledgement() {
+async fn the_smsc_gets_its_yes_without_a_subscriber_and_the_event_is_handed_over_later() {
     let (server, mut smsc) = (Running::start().await, Smsc::new());
-    let mut call = Call::open(&server, Subscribe::default()).await;
     smsc.deliver(&server, 7, message("xin chao"));
+    assert_eq!(smsc.told.recv().await, Some((7, Verdict::Acknowledged)));
+    let mut call = Call::open(&server, Subscribe::default()).await;
     let mut batch = call.events.next().await.unwrap().unwrap();
     let event = batch.events.remove(0);
     assert_eq!(
@@ -130,23 +153,24 @@ async fn the_smsc_gets_its_yes_only_after_the_acknowledgement() {
         ("viettel", "viettel/1")
     );
     assert_eq!(event.source.unwrap().number, "84901234567");
+    assert!(!event.redelivered && event.received_at_ms > 0);
     let Some(Kind::Message(message)) = event.kind else {
         panic!("no message");
     };
     assert_eq!(message.text.as_deref(), Some("xin chao"));
+    assert_eq!((message.parts, &message.missing_parts[..]), (1, &[][..]));
     assert_eq!(
         (message.tlvs[0].tag, &message.tlvs[0].value[..]),
         (0x0204, &[0, 7][..])
     );
-    assert!(smsc.told.try_recv().is_err());
-    call.acknowledge(vec![event.delivery_id]).await;
-    assert_eq!(smsc.told.recv().await, Some((7, Verdict::Acknowledged)));
 }
 
 #[tokio::test]
 async fn a_receipt_is_told_with_its_state() {
     let (server, smsc) = (Running::start().await, Smsc::new());
-    let mut call = Call::open(&server, Subscribe::default()).await;
+    let mut call = Call::open_as(&server, "shop", subscription("receipts"))
+        .await
+        .unwrap();
     smsc.deliver(&server, 1, receipt());
     let batch = call.events.next().await.unwrap().unwrap();
     let Some(Kind::Receipt(receipt)) = &batch.events[0].kind else {
@@ -155,32 +179,58 @@ async fn a_receipt_is_told_with_its_state() {
     assert_eq!(receipt.message_id, "0a1b");
     assert_eq!(receipt.state(), MessageState::Delivered);
     assert_eq!(receipt.done_date, "2611220205");
+    assert_eq!(
+        (receipt.request_id.as_str(), receipt.client.as_str()),
+        ("order-7", "shop")
+    );
+    assert_eq!((receipt.part, receipt.parts), (1, 2));
+    assert_eq!(receipt.whole_state(), MessageState::Enroute);
 }
 
 #[tokio::test]
-async fn a_subscriber_gets_only_the_kind_that_it_asked_for() {
+async fn a_subscription_gets_what_it_wants_and_the_default_one_the_rest() {
     let (server, smsc) = (Running::start().await, Smsc::new());
-    let receipts = Subscribe {
-        receipts: true,
-        ..Subscribe::default()
-    };
-    let mut call = Call::open(&server, receipts).await;
-    smsc.deliver(&server, 1, message("not for this one"));
+    let mut receipts = Call::open_as(&server, "shop", subscription("receipts"))
+        .await
+        .unwrap();
+    let mut others = Call::open(&server, Subscribe::default()).await;
+    smsc.deliver(&server, 1, message("not for that one"));
     smsc.deliver(&server, 2, receipt());
-    let batch = call.events.next().await.unwrap().unwrap();
+    let batch = receipts.events.next().await.unwrap().unwrap();
     assert!(matches!(&batch.events[..], [event] if matches!(event.kind, Some(Kind::Receipt(_)))));
-    assert_eq!(server.inbox.counts().waiting, 1);
+    let batch = others.events.next().await.unwrap().unwrap();
+    assert!(matches!(&batch.events[..], [event] if matches!(event.kind, Some(Kind::Message(_)))));
 }
 
 #[tokio::test]
-async fn a_subscriber_that_hangs_up_gives_back_what_it_did_not_acknowledge() {
-    let (server, mut smsc) = (Running::start().await, Smsc::new());
+async fn a_subscription_that_is_not_configured_is_not_found_and_anothers_is_denied() {
+    let server = Running::start().await;
+    let refused = Call::open_as(&server, "shop", subscription("nothing")).await;
+    assert_eq!(refused.err().unwrap().code(), Code::NotFound);
+    let refused = Call::open_as(&server, "other", subscription("receipts")).await;
+    assert_eq!(refused.err().unwrap().code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn what_a_subscriber_that_hangs_up_did_not_acknowledge_goes_to_the_next_marked() {
+    let (server, smsc) = (Running::start().await, Smsc::new());
     let mut call = Call::open(&server, Subscribe::default()).await;
-    smsc.deliver(&server, 9, message("lost"));
-    call.events.next().await.unwrap().unwrap();
+    smsc.deliver(&server, 9, message("acknowledged"));
+    smsc.deliver(&server, 10, message("lost"));
+    let mut ids = Vec::new();
+    while ids.len() < 2 {
+        let batch = call.events.next().await.unwrap().unwrap();
+        ids.extend(batch.events.iter().map(|event| event.delivery_id));
+    }
+    call.acknowledge(vec![ids[0]]).await;
     drop(call.requests);
     assert!(call.events.next().await.is_none());
-    assert_eq!(smsc.told.recv().await, Some((9, Verdict::Later)));
+    drop(call.events);
+    let mut next = Call::open(&server, Subscribe::default()).await;
+    let batch = next.events.next().await.unwrap().unwrap();
+    assert_eq!(batch.events.len(), 1);
+    assert!(batch.events[0].redelivered);
+    assert_eq!(batch.events[0].delivery_id, ids[1]);
 }
 
 #[tokio::test]

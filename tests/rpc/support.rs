@@ -13,9 +13,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use sampan::store::Store;
 use sampan::{
     client::ClientName,
-    inbox::Inbox,
+    inbox::{Inbox, InboxSettings, SubscriptionSettings, Uncorrelated},
     links::Links,
     messaging::Messaging,
     metrics::Metrics,
@@ -42,9 +43,31 @@ pub(crate) fn services() -> Services {
     Services {
         messaging: Arc::new(messaging),
         payments: Arc::new(payments),
-        inbox: Inbox::new(Duration::from_secs(60)),
+        inbox: inbox(&metrics),
         links: Arc::new(Links::default()),
     }
+}
+
+/// In memory, with one subscription beside the default one.
+fn inbox(metrics: &Metrics) -> Arc<Inbox> {
+    let settings = InboxSettings {
+        subscriptions: vec![SubscriptionSettings {
+            client: Some(ClientName::parse("shop").unwrap()),
+            messages: false,
+            ..SubscriptionSettings::named("receipts")
+        }],
+        ..InboxSettings::default()
+    };
+    let figures = |name: &str| metrics.subscription(name);
+    let store = Store::in_memory();
+    Inbox::open(
+        settings,
+        store,
+        Arc::new(Uncorrelated),
+        metrics.inbox(),
+        figures,
+    )
+    .unwrap()
 }
 
 pub(crate) fn settings(listen: &str) -> RpcSettings {

@@ -167,8 +167,8 @@ fn log_level_and_format_are_words_of_a_list() {
 fn timers_are_read_in_the_unit_of_their_key() {
     let config = sound(&with_before(
         "[[smsc]]",
-        "[inbox]\nacknowledge_timeout_ms = 1_500\n[stop]\ntimeout_ms = 0",
+        "[inbox]\nredeliver_after_ms = 1_500\n[stop]\ntimeout_ms = 0",
     ));
-    assert_eq!(config.inbox.acknowledge_timeout.as_millis(), 1_500);
+    assert_eq!(config.inbox.redeliver_after.as_millis(), 1_500);
     assert_eq!(config.stop.timeout.as_millis(), 0);
 }

@@ -8,7 +8,7 @@ use tonic::{Status, Streaming};
 
 use super::translate;
 use crate::{
-    inbox::{Delivery, Filter, Inbox, Subscription},
+    inbox::{AttachError, Consumer, Delivery, Inbox},
     rpc::{
         BATCH_ITEMS_MAX,
         client::{Client, OpenStream},
@@ -17,12 +17,9 @@ use crate::{
     },
 };
 
-/// SMSCs that one subscription may name: each event is compared with all of them.
-const SMSCS_MAX: usize = 256;
-
 /// The subscriber's end of the inbox for one call.
 pub(in crate::rpc) struct Reception {
-    subscription: Arc<Subscription>,
+    consumer: Arc<Consumer>,
     /// Taken from the inbox, not told yet.
     ready: VecDeque<Delivery>,
     stopping: CancellationToken,
@@ -52,22 +49,12 @@ impl Reception {
                 "the first request of Receive must be subscribe",
             ));
         };
-        if subscribe.smscs.len() > SMSCS_MAX {
-            return Err(Status::invalid_argument(format!(
-                "subscribe.smscs: {} names, at most {SMSCS_MAX}; leave it empty for all",
-                subscribe.smscs.len()
-            )));
-        }
-        let unacknowledged_max = subscribe.max_unacknowledged;
-        let subscription = Arc::new(inbox.subscribe(filter(subscribe), unacknowledged_max));
+        let consumer = Arc::new(attach(inbox, client, &subscribe)?);
         let over = CancellationToken::new();
-        let acknowledging = tokio::spawn(acknowledge(
-            Arc::clone(&subscription),
-            requests,
-            over.clone(),
-        ));
+        let acknowledging =
+            tokio::spawn(acknowledge(Arc::clone(&consumer), requests, over.clone()));
         Ok(Self {
-            subscription,
+            consumer,
             ready: VecDeque::new(),
             stopping,
             acknowledging,
@@ -108,7 +95,7 @@ impl Reception {
                 () = self.stopping.cancelled() => {
                     return Err(Status::unavailable("Sampan is stopping; subscribe elsewhere"));
                 }
-                ready = self.subscription.next() => self.ready = ready.into(),
+                ready = self.consumer.next() => self.ready = ready.into(),
             }
         }
         let count = self.ready.len().min(BATCH_ITEMS_MAX);
@@ -116,18 +103,23 @@ impl Reception {
     }
 }
 
-fn filter(subscribe: Subscribe) -> Filter {
-    let both = !subscribe.messages && !subscribe.receipts;
-    Filter {
-        messages: subscribe.messages || both,
-        receipts: subscribe.receipts || both,
-        smscs: subscribe.smscs,
-    }
+fn attach(inbox: &Arc<Inbox>, client: &Client, subscribe: &Subscribe) -> Result<Consumer, Status> {
+    let name = &subscribe.subscription;
+    inbox
+        .attach(name, client.name(), subscribe.max_unacknowledged)
+        .map_err(|error| match error {
+            AttachError::Unknown => Status::not_found(format!(
+                "subscribe.subscription: no [[subscription]] is named {name:?}"
+            )),
+            AttachError::Forbidden => Status::permission_denied(format!(
+                "subscribe.subscription: {name:?} belongs to another client"
+            )),
+        })
 }
 
 /// Reads acknowledgements until the caller sends no more or the call is over.
 async fn acknowledge(
-    subscription: Arc<Subscription>,
+    consumer: Arc<Consumer>,
     mut requests: Streaming<ReceiveRequest>,
     over: CancellationToken,
 ) -> Result<(), Status> {
@@ -139,8 +131,8 @@ async fn acknowledge(
         match request.map(|request| request.request) {
             None => return Ok(()),
             Some(Some(receive_request::Request::Acknowledge(acknowledge))) => {
-                // How many were in time is the inbox's to count.
-                subscription.acknowledge(&acknowledge.delivery_ids);
+                // How many were in time is the inbox's to know.
+                consumer.acknowledge(&acknowledge.delivery_ids);
             }
             Some(Some(receive_request::Request::Subscribe(_))) => {
                 return Err(Status::invalid_argument(

@@ -353,9 +353,11 @@ fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
 }
 
-pub(super) fn event((delivery_id, event): Delivery) -> proto::Event {
+pub(super) fn event(delivery: Delivery) -> proto::Event {
+    // Several subscriptions may share the event; where none does, nothing is copied.
+    let event = Arc::unwrap_or_clone(delivery.event);
     proto::Event {
-        delivery_id,
+        delivery_id: delivery.id,
         smsc: event.smsc.as_ref().to_owned(),
         link: event.link.as_ref().to_owned(),
         source: Some(event.source.into()),
@@ -364,8 +366,8 @@ pub(super) fn event((delivery_id, event): Delivery) -> proto::Event {
             EventKind::Message(message) => proto::event::Kind::Message(message.into()),
             EventKind::Receipt(receipt) => proto::event::Kind::Receipt(receipt.into()),
         }),
-        redelivered: false,
-        received_at_ms: 0,
+        redelivered: delivery.redelivered,
+        received_at_ms: delivery.received_at_ms,
     }
 }
 
@@ -388,15 +390,15 @@ impl From<inbox::MobileOriginated> for proto::MobileOriginated {
             esm_class: message.esm_class.into(),
             user_data_header: message.user_data_header,
             tlvs: message.tlvs.into_iter().map(tlv).collect(),
-            parts: 1,
-            missing_parts: Vec::new(),
+            parts: u32::from(message.parts.max(1)),
+            missing_parts: message.missing_parts.into_iter().map(u32::from).collect(),
         }
     }
 }
 
 impl From<inbox::Receipt> for proto::Receipt {
     fn from(receipt: inbox::Receipt) -> Self {
-        Self {
+        let mut told = Self {
             message_id: text(&receipt.message_id),
             state: message_state(receipt.message_state),
             error: text(&receipt.error),
@@ -405,7 +407,15 @@ impl From<inbox::Receipt> for proto::Receipt {
             data: receipt.data,
             tlvs: receipt.tlvs.into_iter().map(tlv).collect(),
             ..Self::default()
+        };
+        if let Some(about) = receipt.request {
+            told.request_id = about.request_id.as_ref().to_owned();
+            told.client = about.client.as_ref().to_owned();
+            told.part = about.part.into();
+            told.parts = about.parts.into();
+            told.whole_state = message_state(about.whole_state);
         }
+        told
     }
 }
 

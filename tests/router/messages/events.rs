@@ -1,4 +1,5 @@
-//! Receipts and messages from handsets: acknowledged to the SMSC by the subscriber, not by Sampan.
+//! Receipts and messages from handsets: durable before the SMSC gets its yes, handed over until they
+//! are acknowledged.
 
 use loadtest::{
     fault::DelayMs,
@@ -21,9 +22,16 @@ struct Subscriber {
 }
 
 impl Subscriber {
-    async fn new(mut client: MessagingClient<Channel>) -> Self {
+    async fn new(client: MessagingClient<Channel>) -> Self {
+        Self::to(client, "").await
+    }
+
+    async fn to(mut client: MessagingClient<Channel>, subscription: &str) -> Self {
         let (requests, sent) = mpsc::channel(16);
-        let subscribe = Request::Subscribe(Subscribe::default());
+        let subscribe = Request::Subscribe(Subscribe {
+            subscription: subscription.to_owned(),
+            ..Subscribe::default()
+        });
         requests.send(request(subscribe)).await.unwrap();
         let batches = soon(
             "the subscription",
@@ -76,50 +84,72 @@ async fn router_for(smsc: &Smsc, extra: &str) -> Router {
         .await
 }
 
-#[tokio::test]
-async fn an_mo_is_acknowledged_to_the_smsc_only_after_the_subscriber_acknowledged_it() {
-    let smsc = smsc().await;
-    let router = router_for(&smsc, "").await;
-    let mut subscriber = Subscriber::new(router.messaging()).await;
-    let mut end = smsc.inject_mo("84981234567", "8049", 0, "BAL");
-    let events = subscriber.next().await;
-    let Some(Kind::Message(mo)) = &events[0].kind else {
-        panic!("not an MO");
-    };
-    assert_eq!(mo.text.as_deref(), Some("BAL"));
-    assert_eq!(events[0].source.as_ref().unwrap().number, "84981234567");
-    assert_eq!(smsc.totals().mo_acknowledged, 0);
-    assert!(
-        end.try_recv().is_err(),
-        "answered before the subscriber was"
-    );
-    subscriber.acknowledge(&events).await;
-    let end = soon("the answer to the MO", end).await.unwrap();
-    assert_eq!((end.status, end.attempts), (Some(status::ROK), 1));
+fn text_of(event: &Event) -> &str {
+    match &event.kind {
+        Some(Kind::Message(mo)) => mo.text.as_deref().unwrap(),
+        _ => panic!("not an MO"),
+    }
 }
 
 #[tokio::test]
-async fn an_mo_without_a_subscriber_goes_back_to_the_smsc_and_comes_again() {
+async fn an_mo_without_a_subscriber_is_acknowledged_at_once_and_handed_over_later() {
     let smsc = smsc().await;
-    let router = router_for(&smsc, "[inbox]\nacknowledge_timeout_ms = 100").await;
+    let router = router_for(&smsc, "").await;
     let end = smsc.inject_mo("84981234567", "8049", 0, "BAL");
-    eventually("the MO is sent again", async || {
-        smsc.totals().deliveries_repeated > 0
-    })
-    .await;
+    let end = soon("the answer to the MO", end).await.unwrap();
+    assert_eq!((end.status, end.attempts), (Some(status::ROK), 1));
     let mut subscriber = Subscriber::new(router.messaging()).await;
-    let acknowledging = async {
-        loop {
-            let events = subscriber.next().await;
-            subscriber.acknowledge(&events).await;
-        }
-    };
-    let end = tokio::select! {
-        () = acknowledging => unreachable!(),
-        end = soon("the answer to the MO", end) => end.unwrap(),
-    };
-    assert_eq!(end.status, Some(status::ROK));
-    assert!(end.attempts > 1);
+    let events = subscriber.next().await;
+    assert_eq!(text_of(&events[0]), "BAL");
+    assert!(!events[0].redelivered);
+    assert_eq!(events[0].source.as_ref().unwrap().number, "84981234567");
+}
+
+/// A file of its own, gone with the test.
+struct StoreFile(std::path::PathBuf);
+
+impl StoreFile {
+    fn new(name: &str) -> Self {
+        let name = format!("sampan-{name}-{}.redb", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn section(&self) -> String {
+        format!("[store]\npath = {:?}", self.0)
+    }
+}
+
+impl Drop for StoreFile {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).ok();
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_to_the_smsc_outlives_the_router() {
+    let (smsc, file) = (smsc().await, StoreFile::new("outlives"));
+    let router = router_for(&smsc, &file.section()).await;
+    let mut subscriber = Subscriber::new(router.messaging()).await;
+    let first = smsc.inject_mo("84981234567", "8049", 0, "ONE");
+    soon("the answer to the MO", first).await.unwrap();
+    let events = subscriber.next().await;
+    subscriber.acknowledge(&events).await;
+    let second = smsc.inject_mo("84981234567", "8049", 0, "TWO");
+    soon("the answer to the MO", second).await.unwrap();
+    let seen = subscriber.next().await;
+    assert_eq!(text_of(&seen[0]), "TWO");
+    drop(subscriber);
+    router.stop().await;
+
+    let router = router_for(&smsc, &file.section()).await;
+    let mut subscriber = Subscriber::new(router.messaging()).await;
+    let again = subscriber.next().await;
+    assert_eq!((again.len(), text_of(&again[0])), (1, "TWO"));
+    assert!(again[0].redelivered);
+    subscriber.acknowledge(&again).await;
+    drop(subscriber);
+    router.stop().await;
+    assert_eq!(smsc.totals().deliveries_repeated, 0);
 }
 
 #[tokio::test]
@@ -127,14 +157,37 @@ async fn an_event_that_a_subscriber_left_unacknowledged_goes_to_the_next_one() {
     let smsc = smsc().await;
     let router = router_for(&smsc, "").await;
     let mut first = Subscriber::new(router.messaging()).await;
-    let end = smsc.inject_mo("84981234567", "8049", 0, "BAL");
+    drop(smsc.inject_mo("84981234567", "8049", 0, "BAL"));
     first.next().await;
     drop(first);
     let mut second = Subscriber::new(router.messaging()).await;
     let events = second.next().await;
-    second.acknowledge(&events).await;
-    let end = soon("the answer to the MO", end).await.unwrap();
+    assert_eq!(text_of(&events[0]), "BAL");
+    assert!(events[0].redelivered);
+}
+
+#[tokio::test]
+async fn a_full_backlog_puts_the_smsc_off_until_there_is_room() {
+    let smsc = smsc().await;
+    let router = router_for(
+        &smsc,
+        "[[subscription]]\nname = \"default\"\nbacklog_max = 1",
+    )
+    .await;
+    let first = smsc.inject_mo("84981234567", "8049", 0, "ONE");
+    soon("the answer to the MO", first).await.unwrap();
+    let second = smsc.inject_mo("84981234567", "8049", 0, "TWO");
+    eventually("the second is put off", async || {
+        smsc.totals().deliveries_repeated > 0
+    })
+    .await;
+    let mut subscriber = Subscriber::new(router.messaging()).await;
+    let events = subscriber.next().await;
+    assert_eq!(text_of(&events[0]), "ONE");
+    subscriber.acknowledge(&events).await;
+    let end = soon("the answer to the MO", second).await.unwrap();
     assert_eq!(end.status, Some(status::ROK));
+    assert_eq!(text_of(&subscriber.next().await[0]), "TWO");
 }
 
 #[tokio::test]
@@ -177,36 +230,26 @@ async fn every_receipt_reaches_the_subscriber_with_the_id_that_its_caller_was_to
 }
 
 #[tokio::test]
-async fn a_subscriber_that_asks_for_messages_gets_no_receipts() {
+async fn a_subscription_for_receipts_gets_no_messages() {
     let smsc = smsc().await;
-    let router = router_for(&smsc, "[inbox]\nacknowledge_timeout_ms = 100").await;
-    let (requests, sent) = mpsc::channel(16);
-    let only_messages = Request::Subscribe(Subscribe {
-        messages: true,
-        ..Subscribe::default()
-    });
-    requests.send(request(only_messages)).await.unwrap();
-    let mut client = router.messaging();
-    let batches = soon(
-        "the subscription",
-        client.receive(ReceiverStream::new(sent)),
-    )
-    .await;
-    let mut subscriber = Subscriber {
-        requests,
-        batches: batches.unwrap().into_inner(),
-    };
+    let section = "[[subscription]]\nname = \"receipts\"\nmessages = false";
+    let router = router_for(&smsc, section).await;
+    let mut receipts = Subscriber::to(router.messaging(), "receipts").await;
+    let mut others = Subscriber::new(router.messaging()).await;
+    drop(smsc.inject_mo("84981234567", "8049", 0, "BAL"));
     let asks_for_receipt = SubmitRequest {
         receipt: true,
         ..message(1)
     };
     submit(&router.messaging(), asks_for_receipt).await;
-    eventually("the receipt went back", async || {
-        smsc.totals().deliveries_repeated > 0
-    })
-    .await;
-    drop(smsc.inject_mo("84981234567", "8049", 0, "BAL"));
-    let events = subscriber.next().await;
-    assert!(matches!(events[0].kind, Some(Kind::Message(_))));
-    assert_eq!(events.len(), 1);
+    let events = receipts.next().await;
+    assert!(matches!(
+        events[..],
+        [Event {
+            kind: Some(Kind::Receipt(_)),
+            ..
+        }]
+    ));
+    let events = others.next().await;
+    assert_eq!((events.len(), text_of(&events[0])), (1, "BAL"));
 }

@@ -1,0 +1,84 @@
+//! `[store]`, `[inbox]` and `[[subscription]]`: what survives a restart, and who receives what comes in.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{
+    files::Surroundings,
+    form,
+    peer::{MILLIS_MAX, Peers},
+    reader::Table,
+    taken::Taken,
+};
+use crate::inbox::{BACKLOG_MAX_DEFAULT, InboxSettings, NumberPattern, SubscriptionSettings, fold};
+
+/// The longest time in which a repetition is looked for: an SMSC that is gone for a day starts anew.
+const DUPLICATE_WINDOW_MAX_S: u64 = 86_400;
+
+/// Events of one subscription at most; each takes about a kilobyte of memory.
+const BACKLOG_MAX: usize = 10_000_000;
+
+/// Reads `[store]`. `None` only with a fault recorded.
+pub(super) fn store(table: &Table<'_>, surroundings: Surroundings<'_>) -> Option<PathBuf> {
+    surroundings.path(&table.required("path")?)
+}
+
+/// Reads `[inbox]`; the subscriptions are sections of their own.
+pub(super) fn inbox(table: &Table<'_>) -> InboxSettings {
+    let longest_s = DUPLICATE_WINDOW_MAX_S;
+    InboxSettings {
+        redeliver_after: table.millis("redeliver_after_ms", 30_000, 1..=MILLIS_MAX),
+        duplicate_window: table.seconds("duplicate_window_s", 120, 0..=longest_s),
+        reassemble: table.boolean("reassemble", true),
+        reassembly_timeout: table.millis("reassembly_timeout_ms", 60_000, 1..=MILLIS_MAX),
+        subscriptions: Vec::new(),
+    }
+}
+
+/// Reads one `[[subscription]]`. `None` only with a fault recorded.
+pub(super) fn subscription(
+    table: &Table<'_>,
+    names: &mut Taken<Arc<str>>,
+    peers: &Peers,
+) -> Option<SubscriptionSettings> {
+    let name = table.required("name").and_then(|item| {
+        let name = item.text(form::name)?;
+        let shown = format!("{name:?}");
+        names.take(Arc::clone(&name), &shown, &item).then_some(name)
+    });
+    let client = match table.get("client") {
+        Some(item) => Some(item.text(form::client_name)?),
+        None => None,
+    };
+    let receipts_of = match table.get("receipts_of") {
+        Some(item) => Some(item.text(form::client_name)?),
+        None => None,
+    };
+    let smscs = table.elements("smscs");
+    let (messages, receipts) = (
+        table.boolean("messages", true),
+        table.boolean("receipts", true),
+    );
+    if !messages && !receipts {
+        let what = "with neither messages nor receipts it gets nothing";
+        table.document().warn(table.place(), what, None);
+    }
+    Some(SubscriptionSettings {
+        client,
+        messages,
+        receipts,
+        smscs: smscs.iter().filter_map(|item| peers.smsc(item)).collect(),
+        destinations: table.list("destinations", &[], NumberPattern::parse),
+        keywords: table.list("keywords", &[], keyword),
+        receipts_of: receipts_of.map(|client| client.as_str().into()),
+        backlog_max: table.number("backlog_max", BACKLOG_MAX_DEFAULT, 1..=BACKLOG_MAX),
+        name: name?,
+    })
+}
+
+/// One word, folded.
+fn keyword(text: &str) -> Result<String, String> {
+    match !text.is_empty() && !text.contains(char::is_whitespace) {
+        true => Ok(fold(text)),
+        false => Err("is not one word".into()),
+    }
+}

@@ -1,0 +1,128 @@
+//! What comes in from an SMSC, as upstream services get it. Words only: nothing here decides.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::{
+    message::Address,
+    smpp::concatenation::{Concatenation, split_header},
+};
+
+/// A message that a subscriber of the mobile network sent.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct MobileOriginated {
+    /// Decoded, where data_coding names a text coding.
+    pub text: Option<String>,
+    /// As received, without the user data header.
+    pub data: Bytes,
+    /// SMPP 3.4 5.2.19.
+    pub data_coding: u8,
+    /// SMPP 3.4 5.2.12.
+    pub esm_class: u8,
+    /// Empty if there was none.
+    pub user_data_header: Bytes,
+    /// Tag and value as received, message_payload excepted.
+    pub tlvs: Vec<(u16, Bytes)>,
+    /// Of how many parts it was put together; 0 and 1 are a message by itself.
+    pub parts: u8,
+    /// The parts that did not arrive in time, from 1.
+    pub missing_parts: Vec<u8>,
+}
+
+impl MobileOriginated {
+    /// Which part of which long message this is; `None` for a message by itself.
+    pub fn concatenation(&self) -> Option<Concatenation> {
+        let in_header = split_header(&self.user_data_header).and_then(|(found, _)| found);
+        in_header
+            .or_else(|| self.sar())
+            .filter(|part| part.total > 1)
+    }
+
+    /// SMPP 3.4 5.3.2.22 to 24.
+    fn sar(&self) -> Option<Concatenation> {
+        let value = |tag| Some(&self.tlvs.iter().find(|tlv| tlv.0 == tag)?.1[..]);
+        let (&[high, low], &[total], &[number]) = (value(0x020c)?, value(0x020e)?, value(0x020f)?)
+        else {
+            return None;
+        };
+        (1..=total).contains(&number).then_some(Concatenation {
+            reference: u16::from_be_bytes([high, low]),
+            total,
+            number,
+        })
+    }
+}
+
+/// A delivery receipt.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The SMSC's id of the message that this is about, as received.
+    pub message_id: Bytes,
+    /// SMPP 3.4 5.2.28; 0 if the receipt names none.
+    pub message_state: u8,
+    /// The `err` field, or network_error_code in hexadecimal, or empty.
+    pub error: Bytes,
+    /// `YYMMDDhhmmss` in the SMSC's own time, or empty.
+    pub submit_date: Bytes,
+    /// The same.
+    pub done_date: Bytes,
+    /// The receipt's text as received.
+    pub data: Bytes,
+    /// Tag and value as received.
+    pub tlvs: Vec<(u16, Bytes)>,
+    /// The request that it is about; `None` where that is not known.
+    pub request: Option<AboutRequest>,
+}
+
+/// Which request a receipt is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AboutRequest {
+    /// The caller's id.
+    pub request_id: Arc<str>,
+    /// The upstream service.
+    pub client: Arc<str>,
+    /// Which part, from 1.
+    pub part: u8,
+    /// Of how many.
+    pub parts: u8,
+    /// The state of the whole message, SMPP 3.4 5.2.28.
+    pub whole_state: u8,
+}
+
+/// The two kinds of event.
+#[derive(Clone, PartialEq, Eq)]
+pub enum EventKind {
+    /// From a subscriber of the mobile network.
+    Message(MobileOriginated),
+    /// From the SMSC, about a message that was sent.
+    Receipt(Receipt),
+}
+
+/// An event for upstream services.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Where it comes from.
+    pub smsc: Arc<str>,
+    /// Which link brought it.
+    pub link: Arc<str>,
+    /// Who sent it.
+    pub source: Address,
+    /// To which number.
+    pub destination: Address,
+    /// What it is.
+    pub kind: EventKind,
+}
+
+/// An event that is handed over.
+#[derive(Clone)]
+pub struct Delivery {
+    /// Under which it is to be acknowledged.
+    pub id: u64,
+    /// What it is.
+    pub event: Arc<Event>,
+    /// When the SMSC brought it, in milliseconds since 1970.
+    pub received_at_ms: i64,
+    /// It may have been handed over before.
+    pub redelivered: bool,
+}

@@ -1,0 +1,407 @@
+//! The way in: from what a link brings to durable rows, to the SMSC's answer, to the queues.
+//!
+//! One lock, one write and one answer per turn of a link. It must never answer yes before the store
+//! said that the rows are durable.
+
+use std::{sync::Arc, time::Instant};
+
+use super::{
+    HELD_MAX, HOLD, Inbox, Subscription,
+    correlate::Correlation,
+    event::{Delivery, Event, EventKind},
+    millis, record, remove,
+    respond::{self, Responder, Verdict},
+    seen::{self, Connection, Fingerprint},
+    state::{Held, State, Whole, place},
+};
+use crate::store::{Change, StoreError, Table};
+
+/// Where an event goes.
+enum Target {
+    /// To these subscriptions, one row each.
+    Subscriptions(Vec<usize>),
+    /// To the parts that wait; the subscriptions are those that would want it.
+    Parts(Vec<usize>),
+}
+
+/// An event on its way to the store.
+struct Arriving {
+    event: Arc<Event>,
+    fingerprint: Fingerprint,
+    target: Target,
+    responder: Responder,
+    redelivered: bool,
+    /// The key of its first row; the others follow.
+    key: u64,
+}
+
+impl Arriving {
+    fn subscriptions(&self) -> &[usize] {
+        match &self.target {
+            Target::Subscriptions(all) | Target::Parts(all) => all,
+        }
+    }
+
+    fn rows(&self) -> u64 {
+        match &self.target {
+            Target::Subscriptions(all) => all.len() as u64,
+            Target::Parts(_) => 1,
+        }
+    }
+}
+
+/// What one write makes durable.
+struct Batch {
+    arriving: Vec<Arriving>,
+    now: Instant,
+    at_ms: i64,
+    seen_key: u64,
+    connection: Connection,
+}
+
+impl Inbox {
+    /// Takes the events of one turn of one connection.
+    pub fn offer(
+        self: &Arc<Self>,
+        now: Instant,
+        events: impl IntoIterator<Item = (Event, Responder)>,
+    ) {
+        let mut refused = Vec::new();
+        let mut arriving = Vec::new();
+        for (event, responder) in events {
+            self.sort(
+                now,
+                event,
+                responder,
+                now + HOLD,
+                &mut arriving,
+                &mut refused,
+            );
+        }
+        self.admit(now, arriving, refused);
+    }
+
+    /// Asks once more for receipts that came early.
+    pub(super) fn offer_held(self: &Arc<Self>, now: Instant, held: Vec<Held>) {
+        for held in held {
+            // Each may be of another connection, and they are few.
+            let (mut arriving, mut refused) = (Vec::new(), Vec::new());
+            let (event, responder) = (held.event, held.responder);
+            self.sort(
+                now,
+                event,
+                responder,
+                held.until,
+                &mut arriving,
+                &mut refused,
+            );
+            self.admit(now, arriving, refused);
+        }
+    }
+
+    /// Decides what an event is, without the lock.
+    fn sort(
+        &self,
+        now: Instant,
+        mut event: Event,
+        responder: Responder,
+        hold_until: Instant,
+        arriving: &mut Vec<Arriving>,
+        refused: &mut Vec<(Responder, Verdict)>,
+    ) {
+        if let EventKind::Receipt(receipt) = &mut event.kind {
+            match self.correlate.correlate(now, &event.smsc, receipt) {
+                Correlation::Known(about) => receipt.request = Some(about),
+                Correlation::Unknown => {}
+                Correlation::Hold => {
+                    let held = Held {
+                        event,
+                        responder,
+                        until: hold_until,
+                    };
+                    return self.hold(now, held, refused);
+                }
+                Correlation::Refuse => return refused.push((responder, Verdict::Later)),
+            }
+        }
+        let wanted = self.wanted(&event);
+        let target = match self.settings.reassemble && place(&event).is_some() {
+            true => Target::Parts(wanted),
+            false => Target::Subscriptions(wanted),
+        };
+        arriving.push(Arriving {
+            fingerprint: seen::fingerprint(&event),
+            event: Arc::new(event),
+            target,
+            responder,
+            redelivered: false,
+            key: 0,
+        });
+    }
+
+    fn hold(&self, now: Instant, held: Held, refused: &mut Vec<(Responder, Verdict)>) {
+        let mut state = self.lock();
+        if held.until <= now || state.held.len() >= HELD_MAX || state.closed {
+            refused.push((held.responder, Verdict::Later));
+        } else {
+            state.held.push(held);
+        }
+    }
+
+    /// The subscriptions that get it; the default one if no other wants it.
+    fn wanted(&self, event: &Event) -> Vec<usize> {
+        let wants = |at: &usize| self.subscriptions[*at].settings.wants(event);
+        let named: Vec<usize> = (1..self.subscriptions.len()).filter(wants).collect();
+        match named.is_empty() {
+            true => vec![0],
+            false => named,
+        }
+    }
+
+    /// Keeps room and keys, then writes.
+    fn admit(
+        self: &Arc<Self>,
+        now: Instant,
+        arriving: Vec<Arriving>,
+        mut answers: Vec<(Responder, Verdict)>,
+    ) {
+        let connection: Connection = arriving
+            .first()
+            .map(|first| (Arc::clone(&first.event.link), first.responder.session));
+        let mut admitted = Vec::with_capacity(arriving.len());
+        let mut state = self.lock();
+        if let Some((link, session)) = &connection {
+            state.live.insert(Arc::clone(link), *session);
+        }
+        for mut one in arriving {
+            match state.admit(&mut one, &connection, &self.subscriptions) {
+                None => admitted.push(one),
+                Some(verdict) => answers.push((one.responder, verdict)),
+            }
+        }
+        let seen_key = state.next_seen;
+        state.next_seen += u64::from(!admitted.is_empty());
+        drop(state);
+        respond::to_all(answers);
+        if !admitted.is_empty() {
+            self.write(Batch {
+                arriving: admitted,
+                now,
+                at_ms: millis(now),
+                seen_key,
+                connection,
+            });
+        }
+    }
+
+    fn write(self: &Arc<Self>, batch: Batch) {
+        let mut changes = Vec::with_capacity(batch.arriving.len() + 1);
+        for one in &batch.arriving {
+            match &one.target {
+                Target::Subscriptions(all) => {
+                    changes.extend(self.rows(one.key, all, batch.at_ms, &one.event));
+                }
+                Target::Parts(_) => changes.push(Change::Put {
+                    table: Table::Inbox,
+                    key: one.key,
+                    value: record::encode(None, batch.at_ms, &one.event),
+                }),
+            }
+        }
+        let fingerprints: Vec<_> = batch.arriving.iter().map(|one| one.fingerprint).collect();
+        changes.push(Change::Put {
+            table: Table::Seen,
+            key: batch.seen_key,
+            value: seen::encode(batch.at_ms, &fingerprints),
+        });
+        let own = Arc::clone(self);
+        let done = move |result: Result<(), StoreError>| match result {
+            Ok(()) => own.stored(batch, fingerprints),
+            Err(_) => own.not_stored(batch),
+        };
+        self.store.write(changes, Box::new(done));
+    }
+
+    /// The rows of an event, one for each subscription.
+    fn rows<'a>(
+        &'a self,
+        first: u64,
+        subscriptions: &'a [usize],
+        at_ms: i64,
+        event: &'a Event,
+    ) -> impl Iterator<Item = Change> + 'a {
+        (first..).zip(subscriptions).map(move |(key, at)| {
+            let name = &self.subscriptions[*at].settings.name;
+            Change::Put {
+                table: Table::Inbox,
+                key,
+                value: record::encode(Some(name), at_ms, event),
+            }
+        })
+    }
+
+    /// It is durable: the SMSC gets its yes, and the subscribers the event.
+    fn stored(self: &Arc<Self>, batch: Batch, fingerprints: Vec<Fingerprint>) {
+        let mut state = self.lock();
+        let connection = &batch.connection;
+        state
+            .seen
+            .remember(batch.seen_key, batch.at_ms, fingerprints, connection);
+        for one in &batch.arriving {
+            state.release(one.subscriptions());
+            let delivery = |id| Delivery {
+                id,
+                event: Arc::clone(&one.event),
+                received_at_ms: batch.at_ms,
+                redelivered: one.redelivered,
+            };
+            match &one.target {
+                Target::Parts(_) => state.assemble(batch.now, delivery(one.key)),
+                Target::Subscriptions(all) => {
+                    for (key, at) in (one.key..).zip(all) {
+                        state.queues[*at].push(delivery(key));
+                        self.subscriptions[*at].metrics.accepted.increment(1);
+                    }
+                }
+            }
+        }
+        state.hand_over(batch.now);
+        drop(state);
+        let answers = batch.arriving.into_iter().map(|one| one.responder);
+        respond::to_all(answers.map(|responder| (responder, Verdict::Acknowledged)));
+        self.take_up_wholes();
+    }
+
+    /// It is not, or not for sure: the SMSC keeps it, and the rows are to go if they are there.
+    fn not_stored(&self, batch: Batch) {
+        let mut state = self.lock();
+        for one in &batch.arriving {
+            state.release(one.subscriptions());
+            state.to_remove.extend(one.key..one.key + one.rows());
+            for at in one.subscriptions() {
+                self.subscriptions[*at].metrics.refused_store.increment(1);
+            }
+        }
+        drop(state);
+        let answers = batch.arriving.into_iter().map(|one| one.responder);
+        respond::to_all(answers.map(|responder| (responder, Verdict::Later)));
+    }
+
+    /// Writes each message that has become whole, or has waited long enough, in the place of its
+    /// parts. They were acknowledged, so it goes to its subscriptions even if those are full.
+    pub(super) fn take_up_wholes(self: &Arc<Self>) {
+        let mut state = self.lock();
+        if state.wholes.is_empty() {
+            return;
+        }
+        let wholes: Vec<(Whole, Vec<usize>, u64)> = std::mem::take(&mut state.wholes)
+            .into_iter()
+            .map(|whole| {
+                let wanted = self.wanted(&whole.event);
+                let key = state.take_keys(wanted.len() as u64);
+                (whole, wanted, key)
+            })
+            .collect();
+        drop(state);
+        let mut changes = Vec::new();
+        for (whole, wanted, key) in &wholes {
+            changes.extend(self.rows(*key, wanted, whole.received_at_ms, &whole.event));
+            changes.extend(whole.parts.iter().copied().map(remove));
+        }
+        let own = Arc::clone(self);
+        let done = move |result: Result<(), StoreError>| match result {
+            Ok(()) => own.whole_stored(wholes),
+            Err(_) => own.whole_not_stored(wholes),
+        };
+        self.store.write(changes, Box::new(done));
+    }
+
+    fn whole_stored(&self, wholes: Vec<(Whole, Vec<usize>, u64)>) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        for (whole, wanted, first) in wholes {
+            if let EventKind::Message(message) = &whole.event.kind {
+                match message.missing_parts.is_empty() {
+                    true => self.metrics.reassembled.increment(1),
+                    false => self.metrics.incomplete.increment(1),
+                }
+            }
+            let event = Arc::new(whole.event);
+            for (id, at) in (first..).zip(wanted) {
+                state.queues[at].push(Delivery {
+                    id,
+                    event: Arc::clone(&event),
+                    received_at_ms: whole.received_at_ms,
+                    redelivered: whole.redelivered,
+                });
+                self.subscriptions[at].metrics.accepted.increment(1);
+            }
+        }
+        state.hand_over(now);
+    }
+
+    /// The parts stay as they are; it is tried again.
+    fn whole_not_stored(&self, wholes: Vec<(Whole, Vec<usize>, u64)>) {
+        let mut state = self.lock();
+        for (whole, wanted, key) in wholes {
+            state.to_remove.extend(key..key + wanted.len() as u64);
+            state.wholes.push(whole);
+        }
+    }
+}
+
+impl State {
+    /// Lets an event in, which gives it its keys; otherwise tells how to answer it.
+    fn admit(
+        &mut self,
+        one: &mut Arriving,
+        connection: &Connection,
+        subscriptions: &[Subscription],
+    ) -> Option<Verdict> {
+        if self.closed {
+            return Some(Verdict::Later);
+        }
+        let is_repeated = self
+            .seen
+            .connection(&one.fingerprint)
+            .is_some_and(|earlier| earlier != connection && self.has_ended(earlier));
+        if is_repeated && matches!(one.target, Target::Parts(_)) {
+            // The part is durable, or already in its whole: only the answer was lost.
+            return Some(Verdict::Acknowledged);
+        }
+        let mut full = one.subscriptions().iter().filter(|at| {
+            let taken = self.queues[**at].len() + self.reserved[**at];
+            taken >= subscriptions[**at].settings.backlog_max
+        });
+        if let Some(at) = full.next() {
+            subscriptions[*at].metrics.refused_full.increment(1);
+            return Some(Verdict::Later);
+        }
+        one.redelivered = is_repeated;
+        one.key = self.take_keys(one.rows());
+        for at in one.subscriptions() {
+            self.reserved[*at] += 1;
+        }
+        None
+    }
+
+    fn has_ended(&self, connection: &Connection) -> bool {
+        match connection {
+            // Of an earlier process.
+            None => true,
+            Some((link, session)) => self.live.get(link) != Some(session),
+        }
+    }
+
+    fn release(&mut self, subscriptions: &[usize]) {
+        for at in subscriptions {
+            self.reserved[*at] -= 1;
+        }
+    }
+
+    fn take_keys(&mut self, count: u64) -> u64 {
+        let first = self.next_key;
+        self.next_key += count;
+        first
+    }
+}

@@ -1,0 +1,132 @@
+//! What SMSCs have delivered lately, to tell a repetition from a second message of the same words.
+//!
+//! An SMSC whose connection died before our answer reached it sends the same again over another one.
+//! Over the same connection, or while the earlier one lives, it is a message of its own. Pure: time
+//! is passed in, in milliseconds since 1970, because it has to outlive the process.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::event::{Event, EventKind};
+
+/// Fingerprints kept at most; the oldest go first. Some twenty megabytes.
+pub const SEEN_MAX: usize = 262_144;
+
+/// What two deliveries of the same PDU have in common.
+pub(super) type Fingerprint = [u8; 16];
+
+/// The connection that brought something; `None` is one of an earlier process.
+pub(super) type Connection = Option<(Arc<str>, u64)>;
+
+/// The fingerprint of an event: all that the SMSC told, and not the link.
+pub(super) fn fingerprint(event: &Event) -> Fingerprint {
+    let mut hash = Sha256::new();
+    let mut add = |octets: &[u8]| {
+        hash.update(octets.len().to_be_bytes());
+        hash.update(octets);
+    };
+    add(event.smsc.as_bytes());
+    add(&event.source.number);
+    add(&event.destination.number);
+    let tlvs = match &event.kind {
+        EventKind::Message(message) => {
+            add(&[0, message.esm_class, message.data_coding]);
+            add(&message.user_data_header);
+            add(&message.data);
+            &message.tlvs
+        }
+        EventKind::Receipt(receipt) => {
+            add(&[1, receipt.message_state]);
+            add(&receipt.message_id);
+            add(&receipt.data);
+            &receipt.tlvs
+        }
+    };
+    for (tag, value) in tlvs {
+        add(&tag.to_be_bytes());
+        add(value);
+    }
+    let mut short = [0; 16];
+    short.copy_from_slice(&hash.finalize()[..16]);
+    short
+}
+
+/// What was accepted within the window.
+pub(super) struct Seen {
+    window_ms: i64,
+    last: HashMap<Fingerprint, (u64, Connection)>,
+    /// The groups that were stored together, by their key in the store.
+    groups: VecDeque<(u64, i64, Vec<Fingerprint>)>,
+}
+
+impl Seen {
+    pub(super) fn new(window_ms: i64) -> Self {
+        Self {
+            window_ms,
+            last: HashMap::new(),
+            groups: VecDeque::new(),
+        }
+    }
+
+    /// Which connection brought the same last.
+    pub(super) fn connection(&self, of: &Fingerprint) -> Option<&Connection> {
+        self.last.get(of).map(|(_, connection)| connection)
+    }
+
+    /// Remembers what one connection brought and is durable under `key`; keys grow.
+    pub(super) fn remember(
+        &mut self,
+        key: u64,
+        at_ms: i64,
+        fingerprints: Vec<Fingerprint>,
+        connection: &Connection,
+    ) {
+        for fingerprint in &fingerprints {
+            self.last.insert(*fingerprint, (key, connection.clone()));
+        }
+        self.groups.push_back((key, at_ms, fingerprints));
+    }
+
+    /// Forgets what is too old or too much; gives the lowest key that stays, if any went.
+    pub(super) fn expire(&mut self, now_ms: i64) -> Option<u64> {
+        let mut gone = None;
+        while let Some((_, at_ms, _)) = self.groups.front() {
+            if now_ms - at_ms <= self.window_ms && self.last.len() <= SEEN_MAX {
+                break;
+            }
+            let Some((key, _, fingerprints)) = self.groups.pop_front() else {
+                break;
+            };
+            for fingerprint in fingerprints {
+                if self
+                    .last
+                    .get(&fingerprint)
+                    .is_some_and(|(last, _)| *last == key)
+                {
+                    self.last.remove(&fingerprint);
+                }
+            }
+            gone = Some(key + 1);
+        }
+        gone
+    }
+}
+
+/// A group as it is stored.
+pub(super) fn encode(at_ms: i64, fingerprints: &[Fingerprint]) -> Vec<u8> {
+    let mut row = at_ms.to_be_bytes().to_vec();
+    row.extend(fingerprints.as_flattened());
+    row
+}
+
+/// Reads a group; `None` if it is none.
+pub(super) fn decode(row: &[u8]) -> Option<(i64, Vec<Fingerprint>)> {
+    let (at_ms, rest) = row.split_first_chunk()?;
+    let (fingerprints, left) = rest.as_chunks();
+    left.is_empty()
+        .then(|| (i64::from_be_bytes(*at_ms), fingerprints.to_vec()))
+}

@@ -1,0 +1,261 @@
+//! The store's thread: drains what waits, commits it as one, and tells every writer.
+//!
+//! It must never tell one that its write is durable before the commit returned, and never end while
+//! somebody may still write: a failed database is opened again, with a growing pause.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use redb::{Database, DatabaseError, WriteTransaction, backends::InMemoryBackend};
+use tracing::{error, info};
+
+use super::{CACHE_BYTES, CHANGES_PER_COMMIT_MAX, Change, Shared, StoreError, Table, Write, lock};
+
+/// The pause before the first try to reopen; a passing fault is over by then.
+const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(100);
+
+/// The longest pause: a disk that was given room again is used within seconds.
+const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How to open the database, the first time and after a failure.
+pub(super) struct Opener {
+    open: Box<dyn Fn() -> Result<Database, DatabaseError> + Send>,
+    /// The file whose size is shown.
+    path: Option<PathBuf>,
+}
+
+impl Opener {
+    pub(super) fn file(path: &Path) -> Self {
+        let file = path.to_owned();
+        Self {
+            open: Box::new(move || builder().create(&file)),
+            path: Some(path.to_owned()),
+        }
+    }
+
+    pub(super) fn memory() -> Self {
+        Self::backend(|| builder().create_with_backend(InMemoryBackend::new()))
+    }
+
+    pub(super) fn backend(
+        open: impl Fn() -> Result<Database, DatabaseError> + Send + 'static,
+    ) -> Self {
+        Self {
+            open: Box::new(open),
+            path: None,
+        }
+    }
+
+    pub(super) fn open(&self) -> Result<Database, DatabaseError> {
+        (self.open)()
+    }
+
+    /// Bytes of the file; 0 if there is none.
+    fn bytes(&self) -> u64 {
+        let metadata = self.path.as_ref().and_then(|path| path.metadata().ok());
+        metadata.map_or(0, |metadata| metadata.len())
+    }
+}
+
+pub(super) fn builder() -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+/// What the thread owns.
+pub(super) struct Committer {
+    opener: Opener,
+    shared: Arc<Shared>,
+    writes: Receiver<Write>,
+    /// The group that is being committed; kept for its memory.
+    group: Vec<Write>,
+}
+
+impl Committer {
+    pub(super) fn new(opener: Opener, shared: Arc<Shared>, writes: Receiver<Write>) -> Self {
+        Self {
+            opener,
+            shared,
+            writes,
+            group: Vec::new(),
+        }
+    }
+
+    /// Works until every writer is gone and nothing waits.
+    pub(super) fn run(mut self) {
+        self.show_size();
+        loop {
+            let alive = match self.shared.healthy.load(Relaxed) {
+                true => self.commit_next(),
+                false => self.recover(),
+            };
+            if !alive {
+                break;
+            }
+        }
+        self.let_go();
+    }
+
+    /// Waits for a write, takes those behind it along, and commits them. False at the end.
+    fn commit_next(&mut self) -> bool {
+        let Ok(first) = self.writes.recv() else {
+            return false;
+        };
+        let mut changes = first.changes.len();
+        self.group.push(first);
+        while changes < CHANGES_PER_COMMIT_MAX {
+            let Ok(write) = self.writes.try_recv() else {
+                break;
+            };
+            changes += write.changes.len();
+            self.group.push(write);
+        }
+        let begun = Instant::now();
+        match self.commit() {
+            Ok(()) => {
+                let metrics = &self.shared.metrics;
+                metrics.commit_seconds.record(begun.elapsed().as_secs_f64());
+                metrics.commit_changes.record(changes as f64);
+                self.show_size();
+                self.tell(&Ok(()));
+            }
+            Err(error) => self.fail(&error),
+        }
+        true
+    }
+
+    fn commit(&self) -> Result<(), redb::Error> {
+        let database = self.shared.database.read();
+        let database = database.unwrap_or_else(PoisonError::into_inner);
+        let Some(database) = database.as_ref() else {
+            return Err(redb::Error::DatabaseClosed);
+        };
+        let transaction = database.begin_write()?;
+        for table in Table::ALL {
+            apply(&transaction, table, &self.group)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Puts the store out of service. The group is told last, so that one who tries again at once is
+    /// refused at once.
+    fn fail(&mut self, error: &redb::Error) {
+        let detail: Arc<str> = error.to_string().into();
+        error!("the store cannot write: {detail}; it is opened again until it works");
+        *lock(&self.shared.failure) = Arc::clone(&detail);
+        self.shared.healthy.store(false, Relaxed);
+        self.shared.metrics.healthy.set(0.0);
+        self.shared.metrics.failures.increment(1);
+        // redb takes no more work after an I/O error; the file is let go at once, so that an operator
+        // can move or mend it.
+        self.let_go();
+        self.tell(&Err(StoreError::Failed(detail)));
+    }
+
+    /// Opens the database again, refusing meanwhile what still comes in. False at the end.
+    fn recover(&mut self) -> bool {
+        let mut pause = REOPEN_PAUSE_MIN;
+        loop {
+            if !self.refuse_for(pause) {
+                return false;
+            }
+            match self.opener.open() {
+                Ok(database) => {
+                    *write_lock(&self.shared) = Some(database);
+                    self.shared.metrics.healthy.set(1.0);
+                    self.shared.healthy.store(true, Relaxed);
+                    info!("the store works again");
+                    return true;
+                }
+                Err(error) => {
+                    self.shared.metrics.failures.increment(1);
+                    *lock(&self.shared.failure) = error.to_string().into();
+                    pause = (pause * 2).min(REOPEN_PAUSE_MAX);
+                }
+            }
+        }
+    }
+
+    /// Refuses what comes in for a time. False if every writer is gone.
+    fn refuse_for(&mut self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        loop {
+            match self.writes.recv_deadline(until) {
+                Ok(write) => {
+                    self.group.push(write);
+                    let failure = self.shared.failure();
+                    self.tell(&Err(StoreError::OutOfService(failure)));
+                }
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+    }
+
+    /// Tells the group what became of it.
+    fn tell(&mut self, result: &Result<(), StoreError>) {
+        for write in self.group.drain(..) {
+            self.shared.release(&write);
+            let done = write.done;
+            // One writer's fault must not take the others' store away.
+            if catch_unwind(AssertUnwindSafe(|| done(result.clone()))).is_err() {
+                error!("one who was told about a write has panicked");
+            }
+        }
+        let waiting = self.shared.changes_waiting.load(Relaxed);
+        self.shared.metrics.waiting.set(waiting as f64);
+    }
+
+    fn let_go(&self) {
+        drop(write_lock(&self.shared).take());
+    }
+
+    fn show_size(&self) {
+        self.shared.metrics.bytes.set(self.opener.bytes() as f64);
+    }
+}
+
+fn write_lock(shared: &Shared) -> std::sync::RwLockWriteGuard<'_, Option<Database>> {
+    shared
+        .database
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Applies the changes of one table in their order. A table that nobody changes is not opened.
+fn apply(transaction: &WriteTransaction, table: Table, group: &[Write]) -> Result<(), redb::Error> {
+    let mut changes = group
+        .iter()
+        .flat_map(|write| &write.changes)
+        .filter(|change| change.table() == table)
+        .peekable();
+    if changes.peek().is_none() {
+        return Ok(());
+    }
+    let mut open = transaction.open_table(table.definition())?;
+    for change in changes {
+        match change {
+            Change::Put { key, value, .. } => drop(open.insert(key, value.as_slice())?),
+            Change::Remove { key, .. } => drop(open.remove(key)?),
+            Change::RemoveBelow { key, .. } => open.retain_in::<u64, _>(..*key, |_, _| false)?,
+        }
+    }
+    Ok(())
+}
+
+impl Change {
+    fn table(&self) -> Table {
+        match self {
+            Self::Put { table, .. }
+            | Self::Remove { table, .. }
+            | Self::RemoveBelow { table, .. } => *table,
+        }
+    }
+}
