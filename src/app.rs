@@ -17,7 +17,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     task::JoinHandle,
     time::{interval, timeout, timeout_at},
 };
@@ -26,17 +26,18 @@ use tracing::{error, info, warn};
 use crate::{
     admin::{Admin, Port},
     config::Config,
-    inbox::{Inbox, InboxSettings, Uncorrelated},
+    inbox::{Inbox, InboxSettings},
     journal::{Journal, Volatile},
     link::{
         self, BankJob, Late,
         settings::{BankSettings, SmscSettings},
     },
     links::Links,
-    messaging::{Limiter, Messaging, Smsc},
+    messaging::{Limiter, Memory, Messaging, Smsc},
     metrics::Metrics,
     payment::{BankDesk, Payments, Registry, StanAllocator},
     pool::Pool,
+    receipts::Receipts,
     route::Routes,
     rpc::{
         Counts, RpcError, Server, Services,
@@ -117,11 +118,21 @@ impl App {
             .map_err(cannot_listen)?;
         let admin_address = admin_port.local_addr().map_err(cannot_listen)?;
         let store = open_store(config.store.as_deref(), &metrics)?;
-        let inbox = open_inbox(config.inbox, &store, &metrics)?;
+        let memory = Memory::open(
+            (config.receipts.limits, config.receipts.record),
+            (config.requests.limits, config.requests.record),
+            config.smscs.iter().map(|smsc| {
+                let name = Arc::clone(&smsc.link.peer);
+                (name, smsc.receipts.clone())
+            }),
+            config.store.is_some().then(|| store.clone()),
+            &metrics,
+        )?;
+        let inbox = open_inbox(config.inbox, &store, &memory, &metrics)?;
         let routes = Routes::new(config.message_routes, config.payment_routes);
         let peers = Peers::start(config.smscs, config.banks, &inbox, &metrics);
         let limiter = limiter(&config.clients, &metrics);
-        let services = peers.services(routes, limiter, &inbox, &metrics);
+        let services = peers.services(routes, (limiter, memory.clone()), &inbox, &metrics);
         let links = Arc::clone(&services.links);
         let server = match Server::bind(&config.rpc, &config.clients, services).await {
             Ok(server) => server,
@@ -151,6 +162,7 @@ impl App {
             admin_task: tokio::spawn(serve_admin(admin_port, told, admin_stops)),
             housekeeping: tokio::spawn(keep_house(
                 Arc::clone(&inbox),
+                memory,
                 Arc::clone(&metrics),
                 counts.clone(),
             )),
@@ -320,7 +332,7 @@ impl Peers {
     fn services(
         &self,
         routes: Routes,
-        limiter: Limiter,
+        (limiter, memory): (Limiter, Memory),
         inbox: &Arc<Inbox>,
         metrics: &Metrics,
     ) -> Services {
@@ -333,6 +345,7 @@ impl Peers {
                     Arc::clone(&routes),
                     self.smscs.iter().cloned(),
                     metrics.messages("-"),
+                    memory,
                 )
                 .limited_by(limiter),
             ),
@@ -430,9 +443,10 @@ async fn close_store(store: Store) {
 fn open_inbox(
     settings: InboxSettings,
     store: &Store,
+    memory: &Memory,
     metrics: &Metrics,
 ) -> Result<Arc<Inbox>, StartError> {
-    let correlate = Arc::new(Uncorrelated);
+    let correlate = Arc::<Receipts>::clone(&memory.receipts);
     let figures = |name: &str| metrics.subscription(name);
     let inbox = Inbox::open(settings, store.clone(), correlate, metrics.inbox(), figures)?;
     Ok(inbox)
@@ -481,13 +495,26 @@ async fn end_of_rpc(task: &mut JoinHandle<()>, counts: &Counts) {
     }
 }
 
-async fn keep_house(inbox: Arc<Inbox>, metrics: Arc<Metrics>, counts: Counts) {
+async fn keep_house(inbox: Arc<Inbox>, memory: Memory, metrics: Arc<Metrics>, counts: Counts) {
     let mut ticks = interval(HOUSEKEEPING);
+    let known = Arc::new(Notify::new());
+    let wake = Arc::clone(&known);
+    memory
+        .receipts
+        .wake_with(Arc::new(move || wake.notify_one()));
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            // A receipt that came early has its message now: its SMSC should not wait for the answer.
+            () = known.notified() => {
+                inbox.expire(Instant::now());
+                continue;
+            }
+        }
         let now = Instant::now();
         inbox.expire(now);
         inbox.publish(now);
+        memory.keep_house();
         for client in counts.clients() {
             metrics.publish_client(&client);
         }

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | the process | [`cli`], [`app`], [`admin`], [`config`] |
 //! | the contract | [`rpc`] |
-//! | what a request becomes | [`messaging`], [`payment`], [`links`], with [`route`], [`journal`], [`inbox`] beside them, on [`store`] |
+//! | what a request becomes | [`messaging`], [`payment`], [`links`], with [`route`], [`journal`], [`inbox`], [`receipts`], [`requests`] beside them, on [`store`] |
 //! | the peers | [`pool`], [`link`] |
 //! | the protocols, pure | [`smpp`], [`iso8583`], [`window`], [`rate`] |
 //! | shared words | [`message`], [`outcome`], [`outbox`], [`client`], [`clock`], [`status`], [`metrics`], [`tap`] |
@@ -22,11 +22,13 @@
 //! The invariants that all of this serves stand in `docs/ARCHITECTURE.md`.
 
 pub mod admin;
+pub mod aged;
 pub mod app;
 pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod digest;
 pub mod inbox;
 pub mod iso8583;
 pub mod journal;
@@ -40,6 +42,8 @@ pub mod outcome;
 pub mod payment;
 pub mod pool;
 pub mod rate;
+pub mod receipts;
+pub mod requests;
 pub mod route;
 pub mod rpc;
 pub mod smpp;

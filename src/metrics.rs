@@ -100,6 +100,19 @@ pub const COUNTERS: &[(&str, &str)] = &[
         INBOX_LONG_MESSAGES,
         "Long messages put together from their parts, by their end: whole or incomplete.",
     ),
+    (RECEIPTS, "Receipts by what they were found to be."),
+    (
+        RECEIPT_OTHER_NUMBER,
+        "Receipts from another number than the one that their message went to.",
+    ),
+    (
+        RECEIPTS_EVICTED,
+        "Messages that were forgotten while their receipt was awaited.",
+    ),
+    (
+        REQUEST_IDS,
+        "Requests whose id was seen before, by what became of them.",
+    ),
     (
         STORE_FAILURES,
         "Commits and openings of the store that failed.",
@@ -173,6 +186,14 @@ pub const GAUGES: &[(&str, &str)] = &[
         "Age in seconds of the oldest event of a subscription that is not acknowledged.",
     ),
     (
+        RECEIPTS_PENDING,
+        "Parts of messages whose receipts are awaited or remembered.",
+    ),
+    (
+        REQUEST_IDS_KEPT,
+        "Request ids that are kept, those in flight included.",
+    ),
+    (
         STORE_HEALTHY,
         "1 while the store takes writes, 0 while it is opened again after a failure.",
     ),
@@ -233,6 +254,12 @@ const INBOX_REDELIVERED: &str = "sampan_inbox_redelivered_total";
 const INBOX_LONG_MESSAGES: &str = "sampan_inbox_long_messages_total";
 const INBOX_BACKLOG: &str = "sampan_inbox_backlog";
 const INBOX_UNACKNOWLEDGED: &str = "sampan_inbox_unacknowledged";
+const RECEIPTS: &str = "sampan_receipts_total";
+const RECEIPT_OTHER_NUMBER: &str = "sampan_receipts_other_number_total";
+const RECEIPTS_EVICTED: &str = "sampan_receipts_evicted_total";
+const RECEIPTS_PENDING: &str = "sampan_receipts_pending";
+const REQUEST_IDS: &str = "sampan_request_ids_total";
+const REQUEST_IDS_KEPT: &str = "sampan_request_ids_kept";
 const INBOX_CONSUMERS: &str = "sampan_inbox_consumers";
 const INBOX_OLDEST_AGE: &str = "sampan_inbox_oldest_age_seconds";
 const STORE_FAILURES: &str = "sampan_store_failures_total";
@@ -427,6 +454,7 @@ impl Metrics {
         self.with(|| InboxMetrics {
             acknowledged: event("acknowledged"),
             later: event("later"),
+            never: event("never"),
             reassembled: counter!(INBOX_LONG_MESSAGES, "end" => "whole"),
             incomplete: counter!(INBOX_LONG_MESSAGES, "end" => "incomplete"),
         })
@@ -446,6 +474,34 @@ impl Metrics {
             unacknowledged: gauge!(INBOX_UNACKNOWLEDGED, "subscription" => name()),
             consumers: gauge!(INBOX_CONSUMERS, "subscription" => name()),
             oldest_age: gauge!(INBOX_OLDEST_AGE, "subscription" => name()),
+        })
+    }
+
+    /// The awaited receipts.
+    pub fn receipts(&self) -> ReceiptMetrics {
+        let receipt = |found: &'static str| counter!(RECEIPTS, "outcome" => found);
+        self.with(|| ReceiptMetrics {
+            correlated: receipt("correlated"),
+            repeated: receipt("repeated"),
+            held: receipt("held"),
+            refused: receipt("refused"),
+            uncorrelated: receipt("uncorrelated"),
+            forged: receipt("forged"),
+            other_number: counter!(RECEIPT_OTHER_NUMBER),
+            evicted: counter!(RECEIPTS_EVICTED),
+            pending: gauge!(RECEIPTS_PENDING),
+        })
+    }
+
+    /// The request ids.
+    pub fn requests(&self) -> RequestMetrics {
+        let id = |outcome: &'static str| counter!(REQUEST_IDS, "outcome" => outcome);
+        self.with(|| RequestMetrics {
+            repeated: id("repeated"),
+            joined: id("joined"),
+            reused: id("reused"),
+            full: id("full"),
+            kept: gauge!(REQUEST_IDS_KEPT),
         })
     }
 
@@ -602,6 +658,7 @@ pub struct PaymentMetrics {
 pub struct InboxMetrics {
     pub acknowledged: Counter,
     pub later: Counter,
+    pub never: Counter,
     pub reassembled: Counter,
     pub incomplete: Counter,
 }
@@ -621,6 +678,68 @@ pub struct SubscriptionMetrics {
     pub unacknowledged: Gauge,
     pub consumers: Gauge,
     pub oldest_age: Gauge,
+}
+
+/// The handles of the awaited receipts.
+#[allow(
+    missing_docs,
+    reason = "the metrics' meanings stand in one place, COUNTERS and GAUGES"
+)]
+#[derive(Clone)]
+pub struct ReceiptMetrics {
+    pub correlated: Counter,
+    pub repeated: Counter,
+    pub held: Counter,
+    pub refused: Counter,
+    pub uncorrelated: Counter,
+    pub forged: Counter,
+    pub other_number: Counter,
+    pub evicted: Counter,
+    pub pending: Gauge,
+}
+
+impl ReceiptMetrics {
+    /// Handles that nobody reads.
+    pub fn unseen() -> Self {
+        Self {
+            correlated: Counter::noop(),
+            repeated: Counter::noop(),
+            held: Counter::noop(),
+            refused: Counter::noop(),
+            uncorrelated: Counter::noop(),
+            forged: Counter::noop(),
+            other_number: Counter::noop(),
+            evicted: Counter::noop(),
+            pending: Gauge::noop(),
+        }
+    }
+}
+
+/// The handles of the request ids.
+#[allow(
+    missing_docs,
+    reason = "the metrics' meanings stand in one place, COUNTERS and GAUGES"
+)]
+#[derive(Clone)]
+pub struct RequestMetrics {
+    pub repeated: Counter,
+    pub joined: Counter,
+    pub reused: Counter,
+    pub full: Counter,
+    pub kept: Gauge,
+}
+
+impl RequestMetrics {
+    /// Handles that nobody reads.
+    pub fn unseen() -> Self {
+        Self {
+            repeated: Counter::noop(),
+            joined: Counter::noop(),
+            reused: Counter::noop(),
+            full: Counter::noop(),
+            kept: Gauge::noop(),
+        }
+    }
 }
 
 /// The handles of the store.

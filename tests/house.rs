@@ -10,11 +10,12 @@ use std::{
 /// From the bottom up: a module may use those on its own line and on the lines before it.
 const FLOORS: &[&[&str]] = &[
     &[
-        "smpp", "iso8583", "window", "rate", "outcome", "outbox", "client", "status",
+        "aged", "digest", "smpp", "iso8583", "window", "rate", "outcome", "outbox", "client",
+        "status",
     ],
     &["clock", "message", "metrics", "tap"],
     &["store"],
-    &["inbox", "route", "journal"],
+    &["inbox", "receipts", "requests", "route", "journal"],
     &["link"],
     &["pool"],
     &["messaging", "payment", "links"],

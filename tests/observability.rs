@@ -54,6 +54,8 @@ fn rendered() -> String {
     let store = metrics.store();
     store.commit_seconds.record(0.002);
     store.commit_changes.record(64.0);
+    let _receipts = metrics.receipts();
+    let _requests = metrics.requests();
     metrics.publish_client(&ClientCounts {
         name: ClientName::parse("shop").unwrap(),
         in_flight: 1,

@@ -39,7 +39,9 @@ use self::{
 };
 pub use self::{
     fault::{Fault, Faults, Position},
-    process::{AdminSettings, LogFormat, LogSettings, StopSettings},
+    process::{
+        AdminSettings, LogFormat, LogSettings, ReceiptSettings, RequestSettings, StopSettings,
+    },
 };
 use crate::{
     inbox::InboxSettings,
@@ -71,6 +73,10 @@ pub struct Config {
     pub store: Option<PathBuf>,
     /// What waits for upstream services.
     pub inbox: InboxSettings,
+    /// Receipts that are awaited.
+    pub receipts: ReceiptSettings,
+    /// Request ids.
+    pub requests: RequestSettings,
     /// The end of the process.
     pub stop: StopSettings,
     /// What is sound but probably not meant, in the order of the file.
@@ -144,6 +150,8 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
     let log = root.table("log", process::log);
     let store = root.table_if_present("store", |table| inbox::store(table, surroundings));
     let mut inbox = root.table("inbox", inbox::inbox);
+    let receipts = root.table("receipts", process::receipts);
+    let requests = root.table("requests", process::requests);
     let stop = root.table("stop", process::stop);
 
     let mut peers = Peers::default();
@@ -171,6 +179,8 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
         payment_routes,
         store: store?,
         inbox,
+        receipts: receipts?,
+        requests: requests?,
         stop,
         warnings: Vec::new(),
     })

@@ -11,11 +11,13 @@ use super::{
 };
 use crate::{
     link::settings::{LinkSettings, SmscSettings},
+    receipts::{IdFormat, IdRules, SmscReceipts},
     smpp::{
         Address, CommandStatus, Npi, Ton,
         compose::TextSettings,
         language::NationalLanguage,
         pdu::{Bind, BindKind},
+        receipt::Unmarked,
         segment::Splitting,
         session::{SessionLimits, SessionSettings},
         text::Coding,
@@ -70,6 +72,7 @@ pub(super) fn read(
     );
     let already_bound_pause = table.millis("already_bound_pause_ms", 35_000, 1..=MILLIS_MAX);
     let text = text(table);
+    let receipts = receipts(table);
     Some(SmscSettings {
         link: LinkSettings { tls: tls?, ..link? },
         session: session?,
@@ -81,6 +84,7 @@ pub(super) fn read(
         throttle_pause_max,
         already_bound_pause,
         text: text?,
+        receipts: receipts?,
     })
 }
 
@@ -123,6 +127,44 @@ fn text(table: &Table<'_>) -> Option<TextSettings> {
         national_language: national_language?,
         splitting: splitting?,
         transliterate,
+    })
+}
+
+fn receipts(table: &Table<'_>) -> Option<SmscReceipts> {
+    let account = match table.get("receipt_account") {
+        Some(item) => Some(item.text(form::name)?),
+        None => None,
+    };
+    let format = |key| {
+        let formats = [
+            ("as_is", IdFormat::AsIs),
+            ("decimal", IdFormat::Decimal),
+            ("hex", IdFormat::Hex),
+        ];
+        table.choice(key, "as_is", &formats)
+    };
+    let (submit, receipt) = (format("submit_id_format"), format("receipt_id_format"));
+    let ids = IdRules {
+        submit: submit?,
+        receipt: receipt?,
+        ignore_case: table.boolean("receipt_id_ignore_case", false),
+        ignore_zeros: table.boolean("receipt_id_ignore_zeros", false),
+    };
+    if ids.submit.is_number() != ids.receipt.is_number() {
+        table.document().fault(
+            &table.place_of("receipt_id_format"),
+            "one of submit_id_format and receipt_id_format is a number and the other is not",
+            Some("no receipt would find its message; give both as decimal or hex".into()),
+        );
+    }
+    Some(SmscReceipts {
+        account,
+        ids,
+        numbers_must_match: table.boolean("receipt_numbers_must_match", false),
+        unmarked: match table.boolean("unmarked_receipts", false) {
+            true => Unmarked::MayBeReceipt,
+            false => Unmarked::IsMessage,
+        },
     })
 }
 

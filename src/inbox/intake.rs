@@ -110,9 +110,14 @@ impl Inbox {
         refused: &mut Vec<(Responder, Verdict)>,
     ) {
         if let EventKind::Receipt(receipt) = &mut event.kind {
-            match self.correlate.correlate(now, &event.smsc, receipt) {
+            match self
+                .correlate
+                .correlate(now, &event.smsc, &event.source.number, receipt)
+            {
                 Correlation::Known(about) => receipt.request = Some(about),
                 Correlation::Unknown => {}
+                Correlation::Repeated => return refused.push((responder, Verdict::Acknowledged)),
+                Correlation::Forged => return refused.push((responder, Verdict::Never)),
                 Correlation::Hold => {
                     let held = Held {
                         event,
@@ -169,6 +174,7 @@ impl Inbox {
             .first()
             .map(|first| (Arc::clone(&first.event.link), first.responder.session));
         let mut admitted = Vec::with_capacity(arriving.len());
+        let mut not_admitted = Vec::new();
         let mut state = self.lock();
         if let Some((link, session)) = &connection {
             state.live.insert(Arc::clone(link), *session);
@@ -176,12 +182,19 @@ impl Inbox {
         for mut one in arriving {
             match state.admit(&mut one, &connection, &self.subscriptions) {
                 None => admitted.push(one),
-                Some(verdict) => answers.push((one.responder, verdict)),
+                Some(verdict) => {
+                    answers.push((one.responder, verdict));
+                    not_admitted.push(one.event);
+                }
             }
         }
         let seen_key = state.next_seen;
         state.next_seen += u64::from(!admitted.is_empty());
         drop(state);
+        if !not_admitted.is_empty() {
+            let mut events = not_admitted.iter().map(|event| &**event);
+            self.correlate.settled(&mut events, false);
+        }
         respond::to_all(answers);
         if !admitted.is_empty() {
             self.write(Batch {
@@ -267,6 +280,7 @@ impl Inbox {
         }
         state.hand_over(batch.now);
         drop(state);
+        self.settle(&batch, true);
         let answers = batch.arriving.into_iter().map(|one| one.responder);
         respond::to_all(answers.map(|responder| (responder, Verdict::Acknowledged)));
         self.take_up_wholes();
@@ -283,8 +297,14 @@ impl Inbox {
             }
         }
         drop(state);
+        self.settle(&batch, false);
         let answers = batch.arriving.into_iter().map(|one| one.responder);
         respond::to_all(answers.map(|responder| (responder, Verdict::Later)));
+    }
+
+    fn settle(&self, batch: &Batch, are_durable: bool) {
+        let mut events = batch.arriving.iter().map(|one| &*one.event);
+        self.correlate.settled(&mut events, are_durable);
     }
 
     /// Writes each message that has become whole, or has waited long enough, in the place of its

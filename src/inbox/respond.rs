@@ -9,6 +9,8 @@ pub enum Verdict {
     Acknowledged,
     /// ESME_RX_T_APPN: send it again later.
     Later,
+    /// ESME_RX_R_APPN: do not send it again.
+    Never,
 }
 
 /// The link that owes the SMSC an answer.

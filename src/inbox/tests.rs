@@ -362,9 +362,11 @@ async fn a_part_that_comes_again_is_acknowledged_and_changes_nothing() {
 struct Knowing(Mutex<Correlation>);
 
 impl Correlate for Knowing {
-    fn correlate(&self, _now: Instant, _smsc: &str, _receipt: &Receipt) -> Correlation {
+    fn correlate(&self, _: Instant, _: &str, _: &[u8], _: &Receipt) -> Correlation {
         self.0.lock().unwrap().clone()
     }
+
+    fn settled(&self, _: &mut dyn Iterator<Item = &Event>, _: bool) {}
 }
 
 fn about(client: &str) -> AboutRequest {

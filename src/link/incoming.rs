@@ -36,8 +36,8 @@ impl Parts {
     }
 }
 
-pub(super) fn from_deliver_sm(pdu: &DeliverSm) -> Parts {
-    let kind = match receipt::Receipt::of(pdu, Unmarked::IsMessage) {
+pub(super) fn from_deliver_sm(pdu: &DeliverSm, unmarked: Unmarked) -> Parts {
+    let kind = match receipt::Receipt::of(pdu, unmarked) {
         Some(receipt) => EventKind::Receipt(receipt_event(&receipt, pdu.text(), &pdu.tlvs)),
         None => EventKind::Message(message(
             pdu.text(),
@@ -53,7 +53,7 @@ pub(super) fn from_deliver_sm(pdu: &DeliverSm) -> Parts {
     }
 }
 
-pub(super) fn from_data_sm(pdu: &DataSm) -> Parts {
+pub(super) fn from_data_sm(pdu: &DataSm, unmarked: Unmarked) -> Parts {
     // A receipt in a data_sm has its id and state in TLVs alone; the text has the same form.
     let as_deliver_sm = DeliverSm {
         esm_class: pdu.esm_class,
@@ -64,7 +64,7 @@ pub(super) fn from_data_sm(pdu: &DataSm) -> Parts {
     Parts {
         source: address(&pdu.source),
         destination: address(&pdu.destination),
-        kind: from_deliver_sm(&as_deliver_sm).kind,
+        kind: from_deliver_sm(&as_deliver_sm, unmarked).kind,
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
             short_message: ShortMessage::new(Bytes::from_static(text.as_bytes())).unwrap(),
             ..DeliverSm::default()
         };
-        let EventKind::Receipt(receipt) = from_deliver_sm(&pdu).kind else {
+        let EventKind::Receipt(receipt) = from_deliver_sm(&pdu, Unmarked::IsMessage).kind else {
             panic!("a receipt was sent");
         };
         assert_eq!(receipt.submit_date, "261122013000");

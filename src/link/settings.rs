@@ -6,6 +6,7 @@ use super::tls::Tls;
 use crate::{
     iso8583::{currency::Currency, dialect::Dialect},
     rate::Rate,
+    receipts::SmscReceipts,
     smpp::{self, CommandStatus, compose::TextSettings},
 };
 
@@ -61,6 +62,8 @@ pub struct SmscSettings {
     pub text: TextSettings,
     /// The pause after ESME_RALYBND: as long as the SMSC takes to notice that our old bind is gone.
     pub already_bound_pause: Duration,
+    /// How its receipts find their requests.
+    pub receipts: SmscReceipts,
 }
 
 impl fmt::Debug for SmscSettings {

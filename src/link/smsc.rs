@@ -188,10 +188,14 @@ impl SmscLink {
             Event::Deliver {
                 sequence,
                 deliver_sm,
-            } => self.receive_event(sequence, incoming::from_deliver_sm(&deliver_sm)),
+            } => {
+                let unmarked = self.settings.receipts.unmarked;
+                self.receive_event(sequence, incoming::from_deliver_sm(&deliver_sm, unmarked));
+            }
             Event::Data { sequence, data_sm } => {
                 self.data_sm.insert(sequence);
-                self.receive_event(sequence, incoming::from_data_sm(&data_sm));
+                let unmarked = self.settings.receipts.unmarked;
+                self.receive_event(sequence, incoming::from_data_sm(&data_sm, unmarked));
             }
             Event::Alert(_) => debug!(link = %self.shared.name, "alert_notification"),
             Event::Outbind(_) => info!(link = %self.shared.name, "outbind answered by a bind"),
@@ -457,6 +461,7 @@ impl Protocol for SmscLink {
         let (status, counter) = match response.verdict {
             Verdict::Acknowledged => (CommandStatus::ESME_ROK, &self.inbox_metrics.acknowledged),
             Verdict::Later => (CommandStatus::ESME_RX_T_APPN, &self.inbox_metrics.later),
+            Verdict::Never => (CommandStatus::ESME_RX_R_APPN, &self.inbox_metrics.never),
         };
         counter.increment(1);
         let sequence = response.sequence;

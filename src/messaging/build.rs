@@ -263,6 +263,7 @@ pub(super) mod tests {
             throttle_pause: pause,
             throttle_pause_max: pause,
             already_bound_pause: pause,
+            receipts: crate::receipts::SmscReceipts::default(),
             text,
         }
     }

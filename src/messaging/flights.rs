@@ -21,6 +21,7 @@ use crate::{
     message::{Message, MessageOutcome, MessageResult, TrafficClass},
     outbox::Reply,
     outcome::Reason,
+    requests::IdHandle,
     route::Plan,
 };
 
@@ -63,6 +64,8 @@ pub(super) struct Submission {
     pub(super) message: Message,
     /// What the parts of this message have in common.
     pub(super) reference: u16,
+    /// Its place among the request ids, which is owed the outcome.
+    pub(super) id_handle: IdHandle,
 }
 
 enum Progress {
@@ -145,6 +148,14 @@ impl Flight {
             Errand::Message(own) => Lane::of(own.message.class, own.client.as_str()),
             // An operator's or a service's single question: one line for all of them.
             Errand::Operation => Lane::of(TrafficClass::Normal, ""),
+        }
+    }
+
+    /// Where its outcome is to be kept; operations have no such place.
+    pub(super) fn id_handle(&self) -> Option<IdHandle> {
+        match &self.errand {
+            Errand::Message(submission) => Some(submission.id_handle),
+            Errand::Operation => None,
         }
     }
 
@@ -272,6 +283,7 @@ mod tests {
             id: "1".into(),
             message,
             reference: 0,
+            id_handle: IdHandle::for_tests(),
         };
         let errand = Errand::Message(Box::new(submission));
         let deadline = now + Duration::from_secs(60);

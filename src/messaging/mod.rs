@@ -15,6 +15,7 @@ mod explain;
 mod failover;
 mod flights;
 mod limiter;
+mod memory;
 mod parts;
 mod preview;
 
@@ -30,6 +31,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
 use tracing::trace;
 
 use crate::{
@@ -38,7 +40,6 @@ use crate::{
         MessageOutbox, MessageOutcome, MessageRequest, MessageResult, Operation, OperationRequest,
     },
     metrics::MessageMetrics,
-    outbox::Answers,
     outcome::Reason,
     pool::Pool,
     route::{Asked, Plan, Routes},
@@ -47,6 +48,8 @@ use build::Pdus;
 use failover::{Situation, Verdict};
 use flights::{Errand, Flight, Flights, Submission};
 pub use limiter::Limiter;
+use memory::{Admitted, Gate};
+pub use memory::{Ids, Memory};
 
 /// An SMSC as messages see it.
 #[derive(Clone)]
@@ -71,6 +74,10 @@ pub struct Messaging {
     turn: AtomicU64,
     /// Of messages that found no SMSC.
     metrics: MessageMetrics,
+    /// What outlives a request.
+    memory: Memory,
+    /// Whose ids are written down, on their way to `send`.
+    gate: Gate<Flight>,
 }
 
 /// Why a message does not go down; for its caller.
@@ -92,6 +99,7 @@ impl Messaging {
         routes: Arc<ArcSwap<Routes>>,
         smscs: impl IntoIterator<Item = Smsc>,
         metrics: MessageMetrics,
+        memory: Memory,
     ) -> Self {
         Self {
             routes,
@@ -105,6 +113,8 @@ impl Messaging {
             reference: AtomicU16::new(fastrand::u16(..)),
             turn: AtomicU64::new(0),
             metrics,
+            memory,
+            gate: Gate::default(),
         }
     }
 
@@ -118,17 +128,60 @@ impl Messaging {
     /// Sends what `requests` holds; each outcome appears in `outbox` under the request's tag.
     pub fn submit(self: &Arc<Self>, requests: Vec<MessageRequest>, outbox: &Arc<MessageOutbox>) {
         let now = Instant::now();
-        let flights = requests.into_iter().map(|request| {
-            let submission = Submission {
-                client: request.client,
-                id: request.id,
-                message: request.message,
-                reference: self.reference.fetch_add(1, Relaxed),
-            };
-            let errand = Errand::Message(Box::new(submission));
-            Flight::new(outbox.reply(request.tag), request.deadline, errand).while_valid(now)
-        });
-        self.send(flights);
+        let admitted = self
+            .memory
+            .admit(requests, outbox, |reply, id_handle, request| {
+                let submission = Submission {
+                    client: request.client,
+                    id: request.id,
+                    message: request.message,
+                    reference: self.reference.fetch_add(1, Relaxed),
+                    id_handle,
+                };
+                let errand = Errand::Message(Box::new(submission));
+                Flight::new(reply, request.deadline, errand).while_valid(now)
+            });
+        let Admitted {
+            new,
+            mut answered,
+            not_sent,
+            first,
+        } = admitted;
+        if not_sent > 0 {
+            self.metrics.not_sent.increment(not_sent);
+        }
+        answered.flush();
+        match self.memory.store.as_ref().filter(|_| !first.is_empty()) {
+            None => self.send(new.into_iter()),
+            Some(store) => {
+                let (own, runtime) = (Arc::clone(self), Handle::try_current().ok());
+                store.write(
+                    first,
+                    Box::new(move |written| {
+                        if own.gate.push(new, written) {
+                            memory::elsewhere(runtime.as_ref(), move || own.send_written());
+                        }
+                    }),
+                );
+            }
+        }
+    }
+
+    /// Sends the batches whose ids are written down, in their order.
+    fn send_written(self: &Arc<Self>) {
+        while let Some((flights, written)) = self.gate.pop() {
+            match written {
+                Ok(()) => self.send(flights.into_iter()),
+                Err(error) => {
+                    let detail = format!("the request id could not be written down: {error}");
+                    let told = flights.into_iter().map(|flight| {
+                        let outcome = MessageOutcome::not_sent(Reason::Journal, detail.clone());
+                        (flight, outcome)
+                    });
+                    self.tell(told.collect(), &self.metrics);
+                }
+            }
+        }
     }
 
     /// Gives messages to the SMSCs of their routes; those that find none are answered.
@@ -304,7 +357,7 @@ impl Messaging {
             "refused before an SMSC was chosen"
         );
         let outcome = MessageOutcome::not_sent(reason, detail);
-        tell(vec![(flight, outcome)], &self.metrics);
+        self.tell(vec![(flight, outcome)], &self.metrics);
     }
 
     /// Jobs that no link took have ended.
@@ -345,8 +398,18 @@ impl Messaging {
             }
         }
         told.extend(self.hand_in_again(smsc, again));
-        tell(told, &smsc.metrics);
+        self.tell(told, &smsc.metrics);
         self.depart(departures);
+    }
+
+    /// Tells callers their outcomes: the one way on which a request leaves this floor.
+    fn tell(&self, told: Vec<(Flight, MessageOutcome)>, metrics: &MessageMetrics) {
+        let mut counts = Counts::default();
+        for (_, outcome) in &told {
+            counts.count(&outcome.result);
+        }
+        counts.publish(metrics);
+        self.memory.tell(self.memory.close(told));
     }
 
     /// What follows from the end of a flight at one SMSC.
@@ -517,20 +580,8 @@ impl Ends for Messaging {
             attempts: flight.attempts,
             repeated: false,
         };
-        tell(vec![(flight, outcome)], &self.metrics);
+        self.tell(vec![(flight, outcome)], &self.metrics);
     }
-}
-
-/// Tells callers their outcomes: the one way on which a request leaves this floor.
-fn tell(told: Vec<(Flight, MessageOutcome)>, metrics: &MessageMetrics) {
-    let mut answers = Answers::new();
-    let mut counts = Counts::default();
-    for (flight, outcome) in told {
-        counts.count(&outcome.result);
-        answers.push(flight.reply, outcome);
-    }
-    counts.publish(metrics);
-    answers.flush();
 }
 
 /// The end of a job that no link of an SMSC took.

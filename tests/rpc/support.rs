@@ -18,9 +18,10 @@ use sampan::{
     client::ClientName,
     inbox::{Inbox, InboxSettings, SubscriptionSettings, Uncorrelated},
     links::Links,
-    messaging::Messaging,
+    messaging::{Memory, Messaging},
     metrics::Metrics,
     payment::Payments,
+    receipts, requests,
     route::Routes,
     rpc::{
         Counts, Health, RpcError, Server, Services,
@@ -38,7 +39,30 @@ use tonic::transport::{Channel, Endpoint};
 pub(crate) fn services() -> Services {
     let metrics = Metrics::new().unwrap();
     let routes = Arc::new(ArcSwap::from_pointee(Routes::default()));
-    let messaging = Messaging::new(Arc::clone(&routes), [], metrics.messages("-"));
+    let receipts = receipts::Limits {
+        pending_max: 1_000,
+        retention_s: 60,
+        ended_retention_s: 60,
+        early_hold: Duration::from_secs(1),
+        refusals_max: 3,
+    };
+    let requests = requests::Limits {
+        ids_max: 10_000,
+        retention_s: 60,
+    };
+    let memory = Memory::open(
+        (receipts, receipts::Record::Behind),
+        (requests, requests::Record::Memory),
+        [],
+        None,
+        &metrics,
+    );
+    let messaging = Messaging::new(
+        Arc::clone(&routes),
+        [],
+        metrics.messages("-"),
+        memory.unwrap(),
+    );
     let payments = Payments::new(routes, [], Arc::default(), metrics.payments("-"));
     Services {
         messaging: Arc::new(messaging),

@@ -16,13 +16,13 @@ use tonic::{Streaming, transport::Channel};
 use crate::support::{Router, Setup, eventually, message, soon, submit, submit_all};
 
 /// An upstream service that takes receipts and MO.
-struct Subscriber {
+pub(super) struct Subscriber {
     requests: mpsc::Sender<ReceiveRequest>,
     batches: Streaming<ReceiveBatch>,
 }
 
 impl Subscriber {
-    async fn new(client: MessagingClient<Channel>) -> Self {
+    pub(super) async fn new(client: MessagingClient<Channel>) -> Self {
         Self::to(client, "").await
     }
 
@@ -44,12 +44,12 @@ impl Subscriber {
         }
     }
 
-    async fn next(&mut self) -> Vec<Event> {
+    pub(super) async fn next(&mut self) -> Vec<Event> {
         let batch = soon("an event", self.batches.next()).await;
         batch.unwrap().unwrap().events
     }
 
-    async fn acknowledge(&self, events: &[Event]) {
+    pub(super) async fn acknowledge(&self, events: &[Event]) {
         let delivery_ids = events.iter().map(|event| event.delivery_id).collect();
         let acknowledge = Request::Acknowledge(Acknowledge { delivery_ids });
         self.requests.send(request(acknowledge)).await.unwrap();
@@ -106,15 +106,15 @@ async fn an_mo_without_a_subscriber_is_acknowledged_at_once_and_handed_over_late
 }
 
 /// A file of its own, gone with the test.
-struct StoreFile(std::path::PathBuf);
+pub(super) struct StoreFile(std::path::PathBuf);
 
 impl StoreFile {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let name = format!("sampan-{name}-{}.redb", std::process::id());
         Self(std::env::temp_dir().join(name))
     }
 
-    fn section(&self) -> String {
+    pub(super) fn section(&self) -> String {
         format!("[store]\npath = {:?}", self.0)
     }
 }

@@ -5,5 +5,7 @@ mod events;
 mod failover;
 mod outcomes;
 mod rate;
+mod receipts;
+mod repeats;
 mod stop;
 mod texts;

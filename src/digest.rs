@@ -1,0 +1,235 @@
+//! SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): short names for long keys.
+//!
+//! It is keyed with a secret, so that nobody who chooses an id can make two of them meet, and it is
+//! the same in every version of Sampan, so that names may be stored. SHA-256 would serve as well and
+//! costs several times as much on processors without instructions for it. It must never be used
+//! where somebody who knows the key is an adversary.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+/// Sixteen bytes that stand for a longer key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(u64, u64);
+
+impl Digest {
+    /// The bytes, for a record.
+    pub fn to_bytes(self) -> [u8; 16] {
+        (u128::from(self.0) | u128::from(self.1) << 64).to_le_bytes()
+    }
+
+    /// What [`Digest::to_bytes`] gave.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let both = u128::from_le_bytes(bytes);
+        Self(both as u64, (both >> 64) as u64)
+    }
+
+    /// The first half, where a fingerprint need not be proof against chance over billions.
+    pub fn short(self) -> u64 {
+        self.0
+    }
+}
+
+/// The secret that digests depend on. Kept with what is stored under them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct DigestKey(u64, u64);
+
+impl DigestKey {
+    /// A new secret, from the system's randomness.
+    pub fn random() -> Self {
+        let word = || RandomState::new().build_hasher().finish();
+        Self(word(), word())
+    }
+
+    /// The secret as it is stored.
+    pub fn to_bytes(self) -> [u8; 16] {
+        Digest(self.0, self.1).to_bytes()
+    }
+
+    /// What [`DigestKey::to_bytes`] gave.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let Digest(first, second) = Digest::from_bytes(bytes);
+        Self(first, second)
+    }
+
+    /// Begins a digest.
+    pub fn begin(self) -> Digester {
+        Digester {
+            v: [
+                self.0 ^ 0x736f_6d65_7073_6575,
+                self.1 ^ 0x646f_7261_6e64_6f6d ^ 0xee,
+                self.0 ^ 0x6c79_6765_6e65_7261,
+                self.1 ^ 0x7465_6462_7974_6573,
+            ],
+            tail: 0,
+            length: 0,
+        }
+    }
+}
+
+impl std::fmt::Debug for DigestKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<masked>")
+    }
+}
+
+/// A digest under way.
+#[derive(Clone)]
+pub struct Digester {
+    v: [u64; 4],
+    /// Bytes that do not fill a word yet, the first one lowest.
+    tail: u64,
+    length: usize,
+}
+
+impl Digester {
+    /// Adds bytes; how they are cut into calls makes no difference.
+    pub fn bytes(&mut self, mut bytes: &[u8]) {
+        let held = self.length % 8;
+        self.length += bytes.len();
+        if held > 0 {
+            let (fill, rest) = bytes.split_at(bytes.len().min(8 - held));
+            self.tail |= little_endian(fill) << (8 * held);
+            if held + fill.len() < 8 {
+                return;
+            }
+            self.word(self.tail);
+            bytes = rest;
+        }
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.word(u64::from_le_bytes(*word));
+        }
+        self.tail = little_endian(rest);
+    }
+
+    /// Adds bytes after their length, so that neighbouring fields cannot be taken for each other.
+    pub fn field(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.bytes(bytes);
+    }
+
+    /// Adds a number.
+    pub fn number(&mut self, number: u64) {
+        self.bytes(&number.to_le_bytes());
+    }
+
+    /// The digest of all that was added.
+    pub fn end(mut self) -> Digest {
+        self.word(self.tail | (self.length as u64) << 56);
+        self.v[2] ^= 0xee;
+        let first = self.finish_half();
+        self.v[1] ^= 0xdd;
+        Digest(first, self.finish_half())
+    }
+
+    fn finish_half(&mut self) -> u64 {
+        for _ in 0..4 {
+            self.round();
+        }
+        self.v.iter().fold(0, |all, v| all ^ v)
+    }
+
+    fn word(&mut self, word: u64) {
+        self.v[3] ^= word;
+        self.round();
+        self.round();
+        self.v[0] ^= word;
+    }
+
+    #[inline]
+    fn round(&mut self) {
+        let [v0, v1, v2, v3] = &mut self.v;
+        *v0 = v0.wrapping_add(*v1);
+        *v1 = v1.rotate_left(13) ^ *v0;
+        *v0 = v0.rotate_left(32);
+        *v2 = v2.wrapping_add(*v3);
+        *v3 = v3.rotate_left(16) ^ *v2;
+        *v0 = v0.wrapping_add(*v3);
+        *v3 = v3.rotate_left(21) ^ *v0;
+        *v2 = v2.wrapping_add(*v1);
+        *v1 = v1.rotate_left(17) ^ *v2;
+        *v2 = v2.rotate_left(32);
+    }
+}
+
+/// At most eight bytes as a number.
+fn little_endian(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+/// The hasher of maps whose keys are digests already.
+#[derive(Clone, Default)]
+pub struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 ^= little_endian(bytes.get(..8).unwrap_or(bytes));
+    }
+
+    fn write_u64(&mut self, half: u64) {
+        self.0 ^= half;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key() -> DigestKey {
+        DigestKey::from_bytes(std::array::from_fn(|i| i as u8))
+    }
+
+    fn digest(bytes: &[u8]) -> String {
+        let mut digester = key().begin();
+        digester.bytes(bytes);
+        let bytes = digester.end().to_bytes();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn the_vectors_of_the_authors_hold() {
+        assert_eq!(digest(&[]), "a3817f04ba25a8e66df67214c7550293");
+        assert_eq!(digest(&[0]), "da87c1d86b99af44347659119b22fc45");
+    }
+
+    #[test]
+    fn fields_are_told_apart_by_their_lengths() {
+        let fields = |first: &[u8], second: &[u8]| {
+            let mut digester = key().begin();
+            digester.field(first);
+            digester.field(second);
+            digester.end()
+        };
+        assert_ne!(fields(b"shop", b"1"), fields(b"sho", b"p1"));
+    }
+
+    #[test]
+    fn two_keys_give_two_digests_and_a_stored_key_gives_the_same() {
+        let (one, other) = (DigestKey::random(), DigestKey::random());
+        assert_ne!(one.begin().end(), other.begin().end());
+        let stored = DigestKey::from_bytes(one.to_bytes());
+        assert_eq!(one.begin().end(), stored.begin().end());
+    }
+
+    proptest! {
+        #[test]
+        fn how_bytes_are_cut_makes_no_difference(bytes: Vec<u8>, cut: prop::sample::Index) {
+            let (first, second) = bytes.split_at(cut.index(bytes.len() + 1));
+            let mut digester = key().begin();
+            digester.bytes(first);
+            digester.bytes(second);
+            let mut whole = key().begin();
+            whole.bytes(&bytes);
+            prop_assert_eq!(digester.end(), whole.end());
+        }
+    }
+}

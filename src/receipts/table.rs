@@ -1,0 +1,404 @@
+//! The table of awaited receipts, pure: time is passed in, and what has to be stored is handed out.
+//!
+//! ```text
+//!  expect ──► awaited ──receipt──► under way ──stored──► told; after the last part, remembered
+//!                                      └─ not stored ──► awaited again
+//!  receipt of an unknown id ──► held ──expect──► awaited
+//!                                 └─ time is over ──► refused, some times ──► given up: uncorrelated
+//! ```
+//!
+//! A state counts as told only after the event that tells it is durable: the SMSC repeats what it
+//! got no yes for, and a repeat must not be taken for a duplicate of something that was lost.
+
+use std::{
+    collections::HashMap,
+    hash::BuildHasherDefault,
+    time::{Duration, Instant},
+};
+
+use super::{
+    entry::{Entry, Facts, Tail},
+    state::{self, State},
+};
+use crate::{
+    aged::{Aged, Queue, Slot},
+    digest::{AsItIs, Digest},
+};
+
+/// Ids that are held or were refused, over all SMSCs. The oldest is forgotten for a new one, and
+/// would be held again.
+pub const EARLY_MAX: usize = 10_000;
+
+/// The limits of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Parts of messages that are kept; the oldest go first, those that have ended before others.
+    pub pending_max: usize,
+    /// How long a receipt is awaited, in seconds.
+    pub retention_s: u32,
+    /// How long a message is remembered after its last part reached an end, in seconds.
+    pub ended_retention_s: u32,
+    /// How long an unknown id is held.
+    pub early_hold: Duration,
+    /// How often an id is refused before its receipt is taken without a request.
+    pub refusals_max: u8,
+}
+
+/// A change of the stored table.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    Put(u64, Vec<u8>),
+    Remove(u64),
+}
+
+/// What has become of the table's bounds, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Evicted {
+    /// Messages that went although a receipt was awaited.
+    pub(super) awaited: u64,
+}
+
+/// What a receipt is to the table.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It belongs to this part of that message, and tells something new.
+    News { slot: Slot, part: u8, whole: u8 },
+    /// It tells what was told before.
+    Repeated,
+    /// Not known yet, or the one before it is not stored yet: to be asked again.
+    Hold,
+    /// Not known: the SMSC is to repeat it.
+    Refuse,
+    /// Not known, and repeated often enough.
+    Unknown,
+    /// The number is not the one that the message went to.
+    OtherNumber,
+}
+
+type ByDigest<T> = HashMap<Digest, T, BuildHasherDefault<AsItIs>>;
+
+#[derive(Clone, Copy)]
+struct Place {
+    slot: Slot,
+    part: u8,
+}
+
+struct Pending {
+    /// Under which it is stored.
+    number: u64,
+    entry: Entry,
+}
+
+struct Early {
+    digest: Digest,
+    since: Instant,
+    is_held: bool,
+    refusals: u8,
+}
+
+/// A state on its way into the store.
+#[derive(Clone, Copy)]
+struct UnderWay {
+    state: State,
+    since: Instant,
+}
+
+pub(super) struct Table {
+    limits: Limits,
+    parts: ByDigest<Place>,
+    pending: Aged<Pending>,
+    next_number: u64,
+    early: ByDigest<Slot>,
+    earlies: Aged<Early>,
+    under_way: ByDigest<UnderWay>,
+    pub(super) evicted: Evicted,
+}
+
+impl Table {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            // At half load a map needs no rehash for what was removed.
+            parts: HashMap::with_capacity_and_hasher(
+                limits.pending_max.saturating_mul(3) / 2,
+                BuildHasherDefault::default(),
+            ),
+            pending: Aged::with_capacity(limits.pending_max),
+            next_number: 1,
+            early: HashMap::default(),
+            earlies: Aged::with_capacity(0),
+            under_way: HashMap::default(),
+            evicted: Evicted::default(),
+            limits,
+        }
+    }
+
+    /// Parts that are kept, and messages among them whose receipts are awaited.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.parts.len(), self.pending.len(Queue::Open))
+    }
+
+    /// Ids that are held or were refused.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.earlies.total()
+    }
+
+    /// Takes back what was stored, in the order of the numbers; false if it is no entry.
+    pub(super) fn restore(
+        &mut self,
+        number: u64,
+        record: &[u8],
+        changes: &mut Vec<Stored>,
+    ) -> bool {
+        self.next_number = self.next_number.max(number + 1);
+        match Entry::from_record(record) {
+            Some(entry) => {
+                self.insert(number, entry, changes);
+                true
+            }
+            None => {
+                changes.push(Stored::Remove(number));
+                false
+            }
+        }
+    }
+
+    /// An SMSC has accepted a message. True if one of its ids is held: what waits may be asked again.
+    pub(super) fn expect(&mut self, facts: &Facts<'_>, changes: &mut Vec<Stored>) -> bool {
+        if facts.digests.iter().all(Option::is_none) {
+            return false;
+        }
+        let Some(entry) = Entry::new(facts) else {
+            return false;
+        };
+        let number = self.next_number;
+        self.next_number += 1;
+        changes.push(Stored::Put(number, entry.record()));
+        self.insert(number, entry, changes);
+        let mut was_held = false;
+        for digest in facts.digests.iter().flatten() {
+            was_held |= self.forget_early(*digest);
+        }
+        was_held
+    }
+
+    fn insert(&mut self, number: u64, entry: Entry, changes: &mut Vec<Stored>) {
+        let digests: Vec<_> = entry.digests().collect();
+        while !self.parts.is_empty() && self.parts.len() + digests.len() > self.limits.pending_max {
+            self.evict(changes);
+        }
+        let queue = match entry.states().all(State::is_final) {
+            true => Queue::Ended,
+            false => Queue::Open,
+        };
+        let Ok(slot) = self.pending.insert(queue, Pending { number, entry }) else {
+            return;
+        };
+        for (part, digest) in (0..).zip(digests) {
+            if let Some(digest) = digest {
+                // An SMSC that gives an id again means the newer message.
+                self.parts.insert(digest, Place { slot, part });
+            }
+        }
+    }
+
+    /// Removes the oldest, remembered ones first.
+    fn evict(&mut self, changes: &mut Vec<Stored>) {
+        let ended = self.pending.oldest(Queue::Ended).map(|(slot, _)| slot);
+        let oldest = || self.pending.oldest(Queue::Open).map(|(slot, _)| slot);
+        match ended.or_else(oldest) {
+            Some(slot) => self.remove(slot, ended.is_none(), changes),
+            // Only ids without a message are left, which cannot be: start anew.
+            None => self.parts.clear(),
+        }
+    }
+
+    fn remove(&mut self, slot: Slot, was_awaited: bool, changes: &mut Vec<Stored>) {
+        let Some(pending) = self.pending.remove(slot) else {
+            return;
+        };
+        self.evicted.awaited += u64::from(was_awaited);
+        changes.push(Stored::Remove(pending.number));
+        for digest in pending.entry.digests().flatten() {
+            if self
+                .parts
+                .get(&digest)
+                .is_some_and(|place| place.slot == slot)
+            {
+                self.parts.remove(&digest);
+            }
+        }
+    }
+
+    /// Forgets what is too old, at most `count_max` messages.
+    pub(super) fn expire(&mut self, now_s: u32, count_max: usize, changes: &mut Vec<Stored>) {
+        for (queue, retention_s) in [
+            (Queue::Ended, self.limits.ended_retention_s),
+            (Queue::Open, self.limits.retention_s),
+        ] {
+            for _ in 0..count_max {
+                let Some((slot, oldest)) = self.pending.oldest(queue) else {
+                    break;
+                };
+                if oldest.entry.since_s().saturating_add(retention_s) > now_s {
+                    break;
+                }
+                self.remove(slot, queue == Queue::Open, changes);
+            }
+        }
+    }
+
+    /// What a receipt is. After [`Found::News`] the caller owes a [`Table::settle`].
+    pub(super) fn find(
+        &mut self,
+        now: Instant,
+        digest: Option<Digest>,
+        told: u8,
+        source: Tail,
+        numbers_must_match: bool,
+    ) -> (Found, bool) {
+        let Some(digest) = digest else {
+            // An id that stands for nothing will never be known.
+            return (Found::Unknown, true);
+        };
+        let Some(Place { slot, part }) = self.parts.get(&digest).copied() else {
+            return (self.unknown(now, digest), true);
+        };
+        let Some(pending) = self.pending.get(slot) else {
+            return (Found::Unknown, true);
+        };
+        let fits = pending.entry.destination().may_be(source);
+        if !fits && numbers_must_match {
+            return (Found::OtherNumber, fits);
+        }
+        let told = State(told);
+        if let Some(earlier) = self.under_way.get(&digest)
+            && now < earlier.since + self.limits.early_hold
+        {
+            return (Found::Hold, fits);
+        }
+        if !told.is_news_after(pending.entry.state(part)) {
+            return (Found::Repeated, fits);
+        }
+        let under_way = UnderWay {
+            state: told,
+            since: now,
+        };
+        self.under_way.insert(digest, under_way);
+        let whole = self.whole(&pending.entry);
+        (Found::News { slot, part, whole }, fits)
+    }
+
+    /// The state of the whole, with what is under way.
+    fn whole(&self, entry: &Entry) -> u8 {
+        state::of_whole(entry.states().zip(entry.digests()).map(|(told, digest)| {
+            match digest.and_then(|digest| self.under_way.get(&digest)) {
+                Some(next) => next.state.after(told),
+                None => told,
+            }
+        }))
+    }
+
+    fn unknown(&mut self, now: Instant, digest: Digest) -> Found {
+        let Limits {
+            early_hold,
+            refusals_max,
+            ..
+        } = self.limits;
+        let known = self.early.get(&digest).copied();
+        let Some(early) = known.and_then(|slot| self.earlies.get_mut(slot)) else {
+            if early_hold.is_zero() && refusals_max == 0 {
+                return Found::Unknown;
+            }
+            return self.first_seen(now, digest);
+        };
+        if early.is_held && now < early.since + early_hold {
+            return Found::Hold;
+        }
+        early.is_held = false;
+        if early.refusals >= refusals_max {
+            self.forget_early(digest);
+            return Found::Unknown;
+        }
+        early.refusals += 1;
+        Found::Refuse
+    }
+
+    fn first_seen(&mut self, now: Instant, digest: Digest) -> Found {
+        if self.earlies.total() >= EARLY_MAX
+            && let Some((slot, _)) = self.earlies.oldest(Queue::Open)
+            && let Some(oldest) = self.earlies.remove(slot)
+        {
+            self.early.remove(&oldest.digest);
+        }
+        let is_held = !self.limits.early_hold.is_zero();
+        let early = Early {
+            digest,
+            since: now,
+            is_held,
+            refusals: u8::from(!is_held),
+        };
+        if let Ok(slot) = self.earlies.insert(Queue::Open, early) {
+            self.early.insert(digest, slot);
+        }
+        match is_held {
+            true => Found::Hold,
+            false => Found::Refuse,
+        }
+    }
+
+    fn forget_early(&mut self, digest: Digest) -> bool {
+        let slot = self.early.remove(&digest);
+        slot.and_then(|slot| self.earlies.remove(slot))
+            .is_some_and(|early| early.is_held)
+    }
+
+    /// The event that tells a state is durable, or is not and will come again.
+    pub(super) fn settle(
+        &mut self,
+        now_s: u32,
+        digest: Digest,
+        is_durable: bool,
+        changes: &mut Vec<Stored>,
+    ) {
+        let Some(under_way) = self.under_way.remove(&digest) else {
+            return;
+        };
+        let Some(Place { slot, part }) = self.parts.get(&digest).copied() else {
+            return;
+        };
+        let Some(pending) = self.pending.get_mut(slot).filter(|_| is_durable) else {
+            return;
+        };
+        let entry = &mut pending.entry;
+        let was_final = entry.states().all(State::is_final);
+        let next = under_way.state.after(entry.state(part));
+        entry.set_state(part, next);
+        let is_final = entry.states().all(State::is_final);
+        if is_final && !was_final {
+            entry.set_since_s(now_s);
+        }
+        changes.push(Stored::Put(pending.number, pending.entry.record()));
+        if is_final && !was_final {
+            self.pending.move_to(Queue::Ended, slot);
+        }
+    }
+
+    /// The entry of a slot that [`Table::find`] gave.
+    pub(super) fn entry(&self, slot: Slot) -> Option<&Entry> {
+        self.pending.get(slot).map(|pending| &pending.entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With the 70 bytes of its record in an allocation of 80, and at half load of the map, a message
+    /// of one part takes 40 + 80 + 2 × 25 = 170 bytes.
+    #[test]
+    fn an_awaited_part_takes_40_bytes_and_its_record_and_25_in_a_map_at_half_load() {
+        assert_eq!(Aged::<Pending>::NODE_BYTES, 40);
+        assert_eq!(size_of::<(Digest, Place)>(), 24);
+    }
+}
