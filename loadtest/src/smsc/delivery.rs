@@ -30,6 +30,9 @@ pub struct DeliveryEnd {
     pub status: Option<u32>,
     /// How often the deliver_sm was sent.
     pub attempts: u32,
+    /// Of these, how often no answer came: the link was lost, or it took too long. Whoever sent
+    /// those has no way to know that the receiver may have it.
+    pub unanswered: u32,
 }
 
 /// A message from a handset, to be injected.
@@ -74,6 +77,7 @@ pub(super) enum Cargo {
 pub(super) struct Delivery {
     pub(super) cargo: Cargo,
     pub(super) attempts: u32,
+    pub(super) unanswered: u32,
     pub(super) status: Option<u32>,
 }
 
@@ -82,6 +86,7 @@ impl Delivery {
         Self {
             cargo,
             attempts: 0,
+            unanswered: 0,
             status: None,
         }
     }
@@ -114,6 +119,7 @@ impl Delivery {
         let end = DeliveryEnd {
             status: self.status,
             attempts: self.attempts,
+            unanswered: self.unanswered,
         };
         if let Cargo::Mo { done, .. } = &mut self.cargo
             && let Some(done) = done.take()

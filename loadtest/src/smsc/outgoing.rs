@@ -114,9 +114,10 @@ impl Session {
             .front()
             .is_some_and(|sent| sent.deadline <= turn.now)
         {
-            let Some(sent) = self.in_flight.pop_front() else {
+            let Some(mut sent) = self.in_flight.pop_front() else {
                 return;
             };
+            sent.delivery.unanswered += 1;
             if sent.delivery.attempts < turn.live.behaviour.delivering.attempts_max {
                 self.put_back(turn.books, turn.now, sent.delivery);
             } else {

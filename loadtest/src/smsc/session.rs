@@ -313,7 +313,8 @@ impl Session {
             book.open = false;
         }
         let now = Instant::now();
-        for sent in self.in_flight.drain(..) {
+        for mut sent in self.in_flight.drain(..) {
+            sent.delivery.unanswered += 1;
             if let Err(mut refused) = bound.deliveries.push(now, sent.delivery) {
                 refused.tell();
             }

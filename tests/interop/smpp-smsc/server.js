@@ -7,21 +7,40 @@
 
 const readline = require('readline');
 const smpp = require('smpp');
+const { split, Wholes } = require('./parts.js');
 
 const [port, systemId, password] = process.argv.slice(2);
 
 /** How long answers gather before they go out in a random order. */
 const GATHER_MS = 3;
+/** How long the answer to a submit_sm waits whose receipt goes ahead of it by another bind. */
+const BEHIND_RECEIPT_MS = 20;
+/** How long the second copy of a receipt waits, where it does not follow at once. */
+const SECOND_COPY_MS = 200;
+/** deliver_sm without an answer, over all binds; receipts that go ahead of an answer come on top. */
+const DELIVERIES_MAX = 256;
+/** The wait after a temporary error. */
+const RETRY_MS = 20;
 
 const counts = {
   binds: 0, refused: 0, unbinds: 0, enquired: 0, submits: 0, overtakes: 0,
   inFlightMax: 0, delivered: 0, deliveries: 0, temporary: 0, unexpected: 0,
+  promised: 0, early: 0, twice: 0,
 };
 const booked = [];
 const deliveries = [];
 const sessions = new Set();
 let holding = false;
 let nextId = 1;
+
+/** What is wrong with receipts: of how many one goes ahead of the submit_sm_resp, and one comes
+ * twice; 0 is never. With `wholes`, messages are put together instead of kept part by part. */
+let plan = { earlyEvery: 0, twiceEvery: 0, wholes: false };
+const wholes = new Wholes();
+const waiting = [];
+let taken = 0;
+let undelivered = 0;
+let turn = 0;
 
 // The package decodes texts; the octets that it decodes them from are kept beside.
 const decode = smpp.filters.message.decode;
@@ -41,20 +60,43 @@ function shuffled(list) {
 /** Answers what has gathered, in an order of its liking. */
 function answer(bind) {
   bind.timer = null;
-  const waiting = shuffled(bind.waiting.splice(0));
+  const gathered = shuffled(bind.waiting.splice(0));
   let highest = 0;
-  for (const { pdu, id } of waiting) {
+  for (const { pdu, id, fate } of gathered) {
     if (pdu.sequence_number < highest) counts.overtakes += 1;
     highest = Math.max(highest, pdu.sequence_number);
     bind.session.send(pdu.response({ message_id: id }));
-    if (pdu.registered_delivery & 1) receipt(pdu, id);
+    if (fate.wanted && !fate.early) receipt(pdu, id);
+    if (fate.twice) setTimeout(receipt, fate.secondAfterMs, pdu, id);
   }
 }
 
-function submitted(bind, pdu) {
-  const id = `npm-${(nextId++).toString(16)}`;
+/** What becomes of the receipt of a message. Of those that come twice, half are early as well. */
+function fateOf(pdu) {
+  if (!(pdu.registered_delivery & 1)) return { wanted: false };
+  counts.promised += 1;
+  const every = (period, shift) => period > 0 && counts.promised % period === shift;
+  const round = plan.twiceEvery > 0 ? Math.floor(counts.promised / plan.twiceEvery) : 0;
+  const fate = {
+    wanted: true,
+    early: every(plan.earlyEvery, 1),
+    otherBind: counts.promised % 4 < 2,
+    twice: every(plan.twiceEvery, round % 2 === 0 ? 1 : 2),
+    secondAfterMs: round % 3 === 0 ? SECOND_COPY_MS : 0,
+  };
+  counts.early += fate.early ? 1 : 0;
+  counts.twice += fate.twice ? 1 : 0;
+  return fate;
+}
+
+function book(bind, pdu, id) {
   const { message, udh } = pdu.short_message;
-  counts.submits += 1;
+  if (plan.wholes) {
+    wholes.add({
+      source: pdu.source_addr, destination: pdu.destination_addr, coding: pdu.data_coding, udh, message, id,
+    });
+    return;
+  }
   booked.push({
     id,
     bind: bind.number,
@@ -66,35 +108,88 @@ function submitted(bind, pdu) {
     octets: pdu.octets,
     header: udh ? udh.map((element) => element.toString('hex')) : [],
   });
+}
+
+function submitted(bind, pdu) {
+  const id = `npm-${(nextId++).toString(16)}`;
+  counts.submits += 1;
+  book(bind, pdu, id);
   if (holding) return;
-  bind.waiting.push({ pdu, id });
+  const fate = fateOf(pdu);
+  if (!fate.early) {
+    gather(bind, { pdu, id, fate });
+  } else if (fate.otherBind) {
+    receipt(pdu, id, nextBind(bind));
+    setTimeout(gather, BEHIND_RECEIPT_MS, bind, { pdu, id, fate });
+  } else {
+    receipt(pdu, id, bind);
+    gather(bind, { pdu, id, fate });
+  }
+}
+
+function gather(bind, unanswered) {
+  bind.waiting.push(unanswered);
   counts.inFlightMax = Math.max(counts.inFlightMax, bind.waiting.length);
   bind.timer = bind.timer || setTimeout(answer, GATHER_MS, bind);
 }
 
-/** Sends a deliver_sm by any bind, and again after a temporary error, as an SMSC does. */
-function deliver(delivery) {
-  const bind = [...sessions].find((candidate) => candidate.bound);
-  if (!bind) return;
+/** The bind whose turn it is, another one than `not` if there is one. */
+function nextBind(not) {
+  const bound = boundSessions();
+  const others = bound.filter((own) => own !== not);
+  const choice = others.length > 0 ? others : bound;
+  turn += 1;
+  return choice[turn % choice.length];
+}
+
+/** Sends what waits, as far as there is room. */
+function pump() {
+  while (taken < waiting.length && undelivered < DELIVERIES_MAX) {
+    const bind = nextBind();
+    if (!bind) return;
+    taken += 1;
+    send(bind, waiting[taken - 1]);
+  }
+  if (taken > 10_000) {
+    waiting.splice(0, taken);
+    taken = 0;
+  }
+}
+
+/** Sends a deliver_sm, and again after a temporary error, as an SMSC does. */
+function send(bind, delivery) {
   delivery.attempts += 1;
+  undelivered += 1;
   bind.session.deliver_sm(delivery.pdu, (response) => {
+    undelivered -= 1;
     delivery.statuses.push(response.command_status);
     if (response.command_status === smpp.ESME_ROK) counts.delivered += 1;
     else if (response.command_status === smpp.ESME_RX_T_APPN) {
       counts.temporary += 1;
-      deliver(delivery);
+      setTimeout(deliver, RETRY_MS, delivery);
     } else counts.unexpected += 1;
+    pump();
   });
 }
 
-function deliverNew(kind, pdu) {
-  const delivery = { kind, pdu, attempts: 0, statuses: [] };
-  deliveries.push(delivery);
-  counts.deliveries += 1;
-  deliver(delivery);
+/** Delivers by a bind in its turn, or at once by the one given. */
+function deliver(delivery, bind) {
+  if (bind) {
+    send(bind, delivery);
+    return;
+  }
+  waiting.push(delivery);
+  pump();
 }
 
-function receipt(pdu, id) {
+function deliverNew(kind, pdu, bind) {
+  const delivery = { kind, pdu, attempts: 0, statuses: [] };
+  if (!plan.wholes) deliveries.push(delivery);
+  counts.deliveries += 1;
+  deliver(delivery, bind);
+}
+
+function receipt(pdu, id, bind) {
   const text = `id:${id} sub:001 dlvrd:001 submit date:2601020304 done date:2601020305 `
     + 'stat:DELIVRD err:000 text:';
   deliverNew('receipt', {
@@ -106,7 +201,28 @@ function receipt(pdu, id) {
     short_message: text,
     receipted_message_id: id,
     message_state: smpp.MESSAGE_STATE.DELIVERED,
+  }, bind);
+}
+
+/** Brings long texts in parts, the parts of all of them in a random order. */
+function bringLong(messages) {
+  const references = new Map();
+  const parts = messages.flatMap(({ source, destination, text }) => {
+    // Each handset counts for itself, so that equal references of different ones are under way.
+    const reference = (references.get(source) || 0) + 1;
+    references.set(source, reference);
+    return split(text, reference).map((part) => ({ source, destination, ...part }));
   });
+  for (const { source, destination, coding, udh, message } of shuffled(parts)) {
+    deliverNew('mo', {
+      source_addr_ton: 1, source_addr_npi: 1, source_addr: source,
+      dest_addr_ton: 3, dest_addr_npi: 0, destination_addr: destination,
+      esm_class: smpp.ESM_CLASS.UDH_INDICATOR,
+      data_coding: coding,
+      short_message: { udh, message },
+    });
+  }
+  return parts.length;
 }
 
 function bind(bound, pdu) {
@@ -172,6 +288,15 @@ const commands = {
     });
     return {};
   },
+  plan: (given) => {
+    plan = { ...plan, ...given };
+    return {};
+  },
+  // The wholes from one place on, and what is not whole.
+  wholes: ({ from, count }) => ({
+    wholes: wholes.whole.slice(from, from + count), open: wholes.open.size, faults: wholes.faults,
+  }),
+  moLong: ({ messages }) => ({ parts: bringLong(messages) }),
   // Each bind is asked for a sign of life; what it sent before that has been read by then.
   enquire: async () => {
     const statuses = await Promise.all(boundSessions().map((own) => new Promise((resolve) => {
