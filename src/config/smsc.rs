@@ -62,8 +62,9 @@ pub(super) fn read(
     let bind_rate = peer::rate(table, "tps_per_bind", burst);
     let account_rate = peer::rate(table, "tps", burst);
     let throttle_statuses = statuses(table, "throttle_statuses", &THROTTLE_STATUSES);
-    let throttle_pause = table.millis("throttle_pause_ms", 1_000, 0..=MILLIS_MAX);
-    let throttle_pause_max = table.millis("throttle_pause_max_ms", 30_000, 0..=MILLIS_MAX);
+    // Without any pause a throttled message would go back and forth as fast as the SMSC answers.
+    let throttle_pause = table.millis("throttle_pause_ms", 1_000, 1..=MILLIS_MAX);
+    let throttle_pause_max = table.millis("throttle_pause_max_ms", 30_000, 1..=MILLIS_MAX);
     peer::in_order(
         table,
         "throttle_pause_ms",

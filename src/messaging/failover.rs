@@ -21,7 +21,10 @@ use crate::{message::MessageResult, outcome::Reason, smpp::CommandStatus};
 
 /// What is known besides the ends themselves.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Situation {
+pub(super) struct Situation<'a> {
+    /// Statuses by which this SMSC says that it gets too much: those after which its binds pause. A
+    /// message that is tried again after any other one would come back as fast as the SMSC answers.
+    pub(super) throttle_statuses: &'a [CommandStatus],
     /// The deadline has passed.
     pub(super) is_late: bool,
     /// The SMSC has a bind that may take the message again.
@@ -61,15 +64,15 @@ enum End {
 }
 
 impl End {
-    fn of(result: &MessageResult) -> Self {
+    fn of(result: &MessageResult, throttle_statuses: &[CommandStatus]) -> Self {
         match result {
             MessageResult::Accepted(_) => Self::Taken,
             MessageResult::Rejected {
                 temporary: false, ..
             } => Self::Final,
-            MessageResult::Rejected { status, .. } => match *status {
-                CommandStatus::ESME_RTHROTTLED | CommandStatus::ESME_RMSGQFUL => Self::Throttled,
-                _ => Self::Refused,
+            MessageResult::Rejected { status, .. } => match throttle_statuses.contains(status) {
+                true => Self::Throttled,
+                false => Self::Refused,
             },
             MessageResult::NotSent { reason, .. } => match reason {
                 Reason::NoLink | Reason::Stopping => Self::Unsent,
@@ -89,10 +92,10 @@ impl End {
 /// Decides by how the message ended at one SMSC, or each of its parts.
 pub(super) fn decide<'a>(
     ends: impl ExactSizeIterator<Item = &'a MessageResult> + Clone,
-    situation: Situation,
+    situation: Situation<'_>,
 ) -> Verdict {
     let parts = ends.len();
-    let ends = ends.map(End::of);
+    let ends = ends.map(|end| End::of(end, situation.throttle_statuses));
     let has = |end| ends.clone().any(|own| own == end);
     let all = |wanted: &[End]| ends.clone().all(|own| wanted.contains(&own));
     let again = match situation.is_same_up {
@@ -166,23 +169,27 @@ mod tests {
     }
 
     /// Another SMSC is left, the same one is up, there is time, and no second message is wanted.
-    const EASY: Situation = Situation {
+    const EASY: Situation<'_> = Situation {
+        throttle_statuses: &[
+            CommandStatus::ESME_RTHROTTLED,
+            CommandStatus::ESME_RMSGQFUL,
+        ],
         is_late: false,
         is_same_up: true,
         has_next: true,
         resend_after_unknown: false,
     };
     /// As before, and no other SMSC is left.
-    const LAST: Situation = Situation {
+    const LAST: Situation<'_> = Situation {
         has_next: false,
         ..EASY
     };
 
-    fn of(ends: &[MessageResult], situation: Situation) -> Verdict {
+    fn of(ends: &[MessageResult], situation: Situation<'_>) -> Verdict {
         decide(ends.iter(), situation)
     }
 
-    fn one(end: &MessageResult, situation: Situation) -> Verdict {
+    fn one(end: &MessageResult, situation: Situation<'_>) -> Verdict {
         decide(std::iter::once(end), situation)
     }
 
@@ -230,6 +237,23 @@ mod tests {
         // Not every SMSC takes a full queue for a passing trouble.
         let for_good = rejected(CommandStatus::ESME_RMSGQFUL, false);
         assert_eq!(of(&[for_good], LAST), Verdict::Tell);
+    }
+
+    #[test]
+    fn only_a_status_after_which_the_bind_pauses_brings_a_message_again() {
+        let own = CommandStatus(0x0400);
+        let situation = Situation {
+            throttle_statuses: &[own],
+            ..LAST
+        };
+        assert_eq!(one(&rejected(own, true), situation), Verdict::Again);
+        for end in [
+            throttled(),
+            rejected(CommandStatus::ESME_RMSGQFUL, true),
+            busy(),
+        ] {
+            assert_eq!(one(&end, situation), Verdict::Tell, "{end:?}");
+        }
     }
 
     #[test]
@@ -330,7 +354,13 @@ mod tests {
             has_next: bool,
             resend_after_unknown: bool,
         ) {
-            let situation = Situation { is_late, is_same_up, has_next, resend_after_unknown };
+            let situation = Situation {
+                is_late,
+                is_same_up,
+                has_next,
+                resend_after_unknown,
+                ..EASY
+            };
             let verdict = of(&ends, situation);
             let has = ends.iter().any(|end| matches!(end, MessageResult::Accepted(_)));
             let may_have = ends.iter().any(|end| matches!(end, MessageResult::Unknown { .. }));

@@ -168,7 +168,7 @@ impl Flight {
     }
 
     /// What follows from its end at an SMSC.
-    pub(super) fn verdict(&self, result: &MessageResult, situation: Situation) -> Verdict {
+    pub(super) fn verdict(&self, result: &MessageResult, situation: Situation<'_>) -> Verdict {
         match &self.progress {
             Progress::Whole => failover::decide(std::iter::once(result), situation),
             Progress::Parts(parts) => failover::decide(parts.ends().iter(), situation),

@@ -188,6 +188,8 @@ impl Messaging {
     fn send(self: &Arc<Self>, flights: impl Iterator<Item = Flight>) {
         let routes = self.routes.load();
         let mut departures = Vec::with_capacity(flights.size_hint().0);
+        // Told together: each telling is a write of the store.
+        let mut refused = Vec::new();
         let mut limits = self.limiter.open();
         for mut flight in flights {
             let prepared = self
@@ -200,11 +202,12 @@ impl Messaging {
                 });
             match prepared {
                 Ok((smsc, pdus)) => departures.push(Departure { smsc, flight, pdus }),
-                Err(refusal) => self.refuse(flight, refusal),
+                Err(refusal) => refused.push((flight, refusal)),
             }
         }
         // Whoever is told may send at once.
         drop(limits);
+        self.refuse(refused);
         self.depart(departures);
     }
 
@@ -273,12 +276,12 @@ impl Messaging {
         };
         let Some(smsc) = self.smscs.get(name) else {
             let detail = format!("smsc: there is no SMSC {name:?}; use the one told in the result");
-            self.refuse(flight, (Reason::NoRoute, detail));
+            self.refuse(vec![(flight, (Reason::NoRoute, detail))]);
             return;
         };
         let pdu = match build::operation(request.operation, &smsc.settings) {
             Ok(pdu) => pdu,
-            Err(detail) => return self.refuse(flight, (Reason::Invalid, detail)),
+            Err(detail) => return self.refuse(vec![(flight, (Reason::Invalid, detail))]),
         };
         flight.depart(1);
         let lane = flight.lane();
@@ -351,13 +354,18 @@ impl Messaging {
         self.smscs.get(smsc).is_some_and(|smsc| smsc.pool.is_up())
     }
 
-    fn refuse(&self, flight: Flight, (reason, detail): Refusal) {
-        trace!(
-            reason = reason.as_str(),
-            "refused before an SMSC was chosen"
-        );
-        let outcome = MessageOutcome::not_sent(reason, detail);
-        self.tell(vec![(flight, outcome)], &self.metrics);
+    fn refuse(&self, refused: Vec<(Flight, Refusal)>) {
+        if refused.is_empty() {
+            return;
+        }
+        let told = refused.into_iter().map(|(flight, (reason, detail))| {
+            trace!(
+                reason = reason.as_str(),
+                "refused before an SMSC was chosen"
+            );
+            (flight, MessageOutcome::not_sent(reason, detail))
+        });
+        self.tell(told.collect(), &self.metrics);
     }
 
     /// Jobs that no link took have ended.
@@ -453,13 +461,13 @@ impl Messaging {
     }
 
     /// What is known at the end of a message; `None` where nothing but telling it is possible.
-    fn situation(
+    fn situation<'a>(
         &self,
-        smsc: &Smsc,
+        smsc: &'a Smsc,
         flight: &Flight,
         result: &MessageResult,
         may_repeat: bool,
-    ) -> Option<Situation> {
+    ) -> Option<Situation<'a>> {
         let Errand::Message(submission) = &flight.errand else {
             return None;
         };
@@ -468,6 +476,7 @@ impl Messaging {
             return None;
         }
         Some(Situation {
+            throttle_statuses: &smsc.settings.throttle_statuses,
             is_late: flight.deadline <= Instant::now(),
             is_same_up: may_repeat && smsc.pool.is_up(),
             has_next: plan.has_next(|name| self.is_up(name)),
