@@ -4,6 +4,9 @@
 //! somebody may still write: a failed database is opened again, with a growing pause.
 
 use std::{
+    fs::OpenOptions,
+    io,
+    os::unix::fs::OpenOptionsExt as _,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
@@ -14,7 +17,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use redb::{Database, DatabaseError, WriteTransaction, backends::InMemoryBackend};
 use tracing::{error, info};
 
-use super::{CACHE_BYTES, CHANGES_PER_COMMIT_MAX, Change, Shared, StoreError, Table, Write, lock};
+use super::{
+    CACHE_BYTES, CHANGES_PER_COMMIT_MAX, Change, Shared, StoreError, Table, Write,
+    format::{self, Refused},
+    lock,
+};
 
 /// The pause before the first try to reopen; a passing fault is over by then.
 const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -24,16 +31,25 @@ const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// How to open the database, the first time and after a failure.
 pub(super) struct Opener {
-    open: Box<dyn Fn() -> Result<Database, DatabaseError> + Send>,
+    first: Open,
+    again: Open,
     /// The file whose size is shown.
     path: Option<PathBuf>,
 }
 
+type Open = Box<dyn Fn() -> Result<Database, DatabaseError> + Send>;
+
 impl Opener {
     pub(super) fn file(path: &Path) -> Self {
-        let file = path.to_owned();
+        let (first, again) = (path.to_owned(), path.to_owned());
         Self {
-            open: Box::new(move || builder().create(&file)),
+            first: Box::new(move || {
+                make_private(&first)?;
+                builder().create(&first)
+            }),
+            // Never made anew while the process runs: what is in memory was stored in the old one,
+            // and so were the keys of what the tables hold.
+            again: Box::new(move || builder().open(&again)),
             path: Some(path.to_owned()),
         }
     }
@@ -43,16 +59,23 @@ impl Opener {
     }
 
     pub(super) fn backend(
-        open: impl Fn() -> Result<Database, DatabaseError> + Send + 'static,
+        open: impl Fn() -> Result<Database, DatabaseError> + Clone + Send + 'static,
     ) -> Self {
         Self {
-            open: Box::new(open),
+            first: Box::new(open.clone()),
+            again: Box::new(open),
             path: None,
         }
     }
 
-    pub(super) fn open(&self) -> Result<Database, DatabaseError> {
-        (self.open)()
+    /// Opens it at the start; makes it if there is none.
+    pub(super) fn open(&self) -> Result<Database, Refused> {
+        guarded(&self.first)
+    }
+
+    /// Opens it again after a failure.
+    pub(super) fn reopen(&self) -> Result<Database, Refused> {
+        guarded(&self.again)
     }
 
     /// Bytes of the file; 0 if there is none.
@@ -60,6 +83,20 @@ impl Opener {
         let metadata = self.path.as_ref().and_then(|path| path.metadata().ok());
         metadata.map_or(0, |metadata| metadata.len())
     }
+}
+
+/// Makes the file, if there is none, for its owner alone: it holds texts and numbers.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    match options.write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// redb may lose its way in a damaged file.
+fn guarded(open: &Open) -> Result<Database, Refused> {
+    catch_unwind(AssertUnwindSafe(|| format::check(open()?))).unwrap_or(Err(Refused::Damaged))
 }
 
 pub(super) fn builder() -> redb::Builder {
@@ -117,7 +154,9 @@ impl Committer {
             self.group.push(write);
         }
         let begun = Instant::now();
-        match self.commit() {
+        // A writer must hear of its write also if redb loses its way in a damaged file.
+        let lost = || redb::Error::Corrupted("redb lost its way in the file".into());
+        match catch_unwind(AssertUnwindSafe(|| self.commit())).unwrap_or_else(|_| Err(lost())) {
             Ok(()) => {
                 let metrics = &self.shared.metrics;
                 metrics.commit_seconds.record(begun.elapsed().as_secs_f64());
@@ -166,7 +205,7 @@ impl Committer {
             if !self.refuse_for(pause) {
                 return false;
             }
-            match self.opener.open() {
+            match self.opener.reopen() {
                 Ok(database) => {
                     *write_lock(&self.shared) = Some(database);
                     self.shared.metrics.healthy.set(1.0);
@@ -214,7 +253,10 @@ impl Committer {
     }
 
     fn let_go(&self) {
-        drop(write_lock(&self.shared).take());
+        let database = write_lock(&self.shared).take();
+        if catch_unwind(AssertUnwindSafe(|| drop(database))).is_err() {
+            error!("redb lost its way while it closed the file");
+        }
     }
 
     fn show_size(&self) {

@@ -10,6 +10,7 @@
 //! ```
 
 mod commit;
+mod format;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ use tracing::error;
 
 use crate::metrics::StoreMetrics;
 use commit::{Committer, Opener};
+use format::Refused;
 
 /// Writes that may wait for their commit. A write is what one turn of a link brings, so this is more
 /// than all links of a large router can leave behind during a slow fsync.
@@ -130,6 +132,13 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// Whether some of the write may be there all the same.
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+}
+
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -200,7 +209,7 @@ impl Store {
         let database = opener.open().map_err(|error| {
             let path = path.display().to_string();
             match error {
-                DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path },
+                Refused::Database(DatabaseError::DatabaseAlreadyOpen) => OpenError::InUse { path },
                 other => OpenError::Unusable {
                     path,
                     detail: other.to_string(),

@@ -257,6 +257,65 @@ fn a_file_that_is_no_store_is_refused_and_left_alone() {
 }
 
 #[test]
+fn nobody_but_its_owner_can_read_a_new_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = TempFile::new();
+    let _store = file.open().unwrap();
+    let mode = std::fs::metadata(&file.0).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
+}
+
+#[test]
+fn a_redb_file_of_another_program_is_refused() {
+    let file = TempFile::new();
+    let database = builder().create(&file.0).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let theirs = TableDefinition::<u64, u64>::new("theirs");
+    drop(transaction.open_table(theirs).unwrap());
+    transaction.commit().unwrap();
+    drop(database);
+    let error = file.open().err().unwrap().to_string();
+    assert!(error.contains("another program"), "{error}");
+}
+
+#[test]
+fn a_file_of_a_later_format_is_refused_and_keeps_what_it_holds() {
+    let file = TempFile::new();
+    write(&file.open().unwrap(), vec![put(1)]).unwrap();
+    format::write_later(&builder().open(&file.0).unwrap());
+    for _ in 0..2 {
+        let error = file.open().err().unwrap().to_string();
+        assert!(error.contains("format 2"), "{error}");
+    }
+}
+
+#[test]
+fn a_damaged_file_is_refused_or_read_and_never_a_panic() {
+    let file = TempFile::new();
+    write(&file.open().unwrap(), (0..200).map(put).collect()).unwrap();
+    let sound = std::fs::read(&file.0).unwrap();
+    for at in (0..sound.len().min(40_000)).step_by(997) {
+        let mut damaged = sound.clone();
+        damaged[at..(at + 64).min(sound.len())].fill(0xa5);
+        std::fs::write(&file.0, &damaged).unwrap();
+        if let Ok(store) = file.open() {
+            // What is told may be wrong; that something is told is what matters here.
+            write(&store, vec![put(999)]).ok();
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_gone_is_not_made_anew_while_the_process_runs() {
+    let file = TempFile::new();
+    let opener = Opener::file(&file.0);
+    drop(opener.open().unwrap());
+    std::fs::remove_file(&file.0).unwrap();
+    assert!(opener.reopen().is_err());
+    assert!(!file.0.exists());
+}
+
+#[test]
 fn a_full_disk_is_told_and_once_it_has_room_the_store_recovers_by_itself() {
     let disk = Disk::new();
     let store = disk.store();
