@@ -230,7 +230,7 @@ impl Inbox {
         let own = Arc::clone(self);
         let done = move |result: Result<(), StoreError>| match result {
             Ok(()) => own.stored(batch, fingerprints),
-            Err(_) => own.not_stored(batch),
+            Err(error) => own.not_stored(batch, &error),
         };
         self.store.write(changes, Box::new(done));
     }
@@ -287,11 +287,14 @@ impl Inbox {
     }
 
     /// It is not, or not for sure: the SMSC keeps it, and the rows are to go if they are there.
-    fn not_stored(&self, batch: Batch) {
+    fn not_stored(&self, batch: Batch, error: &StoreError) {
         let mut state = self.lock();
         for one in &batch.arriving {
             state.release(one.subscriptions());
-            state.to_remove.extend(one.key..one.key + one.rows());
+            // Only then: a store that is out of service for an hour refuses millions.
+            if error.is_in_doubt() {
+                state.to_remove.extend(one.key..one.key + one.rows());
+            }
             for at in one.subscriptions() {
                 self.subscriptions[*at].metrics.refused_store.increment(1);
             }
@@ -331,7 +334,7 @@ impl Inbox {
         let own = Arc::clone(self);
         let done = move |result: Result<(), StoreError>| match result {
             Ok(()) => own.whole_stored(wholes),
-            Err(_) => own.whole_not_stored(wholes),
+            Err(error) => own.whole_not_stored(wholes, &error),
         };
         self.store.write(changes, Box::new(done));
     }
@@ -361,10 +364,12 @@ impl Inbox {
     }
 
     /// The parts stay as they are; it is tried again.
-    fn whole_not_stored(&self, wholes: Vec<(Whole, Vec<usize>, u64)>) {
+    fn whole_not_stored(&self, wholes: Vec<(Whole, Vec<usize>, u64)>, error: &StoreError) {
         let mut state = self.lock();
         for (whole, wanted, key) in wholes {
-            state.to_remove.extend(key..key + wanted.len() as u64);
+            if error.is_in_doubt() {
+                state.to_remove.extend(key..key + wanted.len() as u64);
+            }
             state.wholes.push(whole);
         }
     }

@@ -69,6 +69,10 @@ pub const MESSAGES_IN_PARTS_MAX: usize = 10_000;
 /// The same, for the parts of all of them.
 pub const PARTS_MAX: usize = 50_000;
 
+/// Rows that are removed with one write of tidying up: one that the store cannot take beside the
+/// traffic would be refused again and again.
+const REMOVE_MAX: usize = 10_000;
+
 /// How the inbox works.
 #[derive(Clone, Debug)]
 pub struct InboxSettings {
@@ -153,6 +157,9 @@ impl Inbox {
             })
             .collect();
         let mut state = State::new(&settings, subscriptions.len());
+        // An acknowledgement for an earlier process must not end another event of this one, so
+        // numbers do not begin anew where everything was acknowledged. JSON carries them whole.
+        state.next_key = u64::try_from(millis(Instant::now())).unwrap_or(1) << 10;
         load(&store, &subscriptions, &mut state)?;
         let inbox = Arc::new(Self {
             settings,
@@ -178,10 +185,8 @@ impl Inbox {
         state.hand_over(now);
         state.give_up_parts(now);
         let held = std::mem::take(&mut state.held);
-        let mut tidy: Vec<Change> = std::mem::take(&mut state.to_remove)
-            .into_iter()
-            .map(remove)
-            .collect();
+        let count = state.to_remove.len().min(REMOVE_MAX);
+        let mut tidy: Vec<Change> = state.to_remove.drain(..count).map(remove).collect();
         if let Some(key) = state.seen.expire(now_ms) {
             let table = Table::Seen;
             tidy.push(Change::RemoveBelow { table, key });
@@ -230,7 +235,7 @@ impl Inbox {
                 unacknowledged: queue.unacknowledged(),
                 consumers: queue.consumers(),
                 oldest_age: queue.oldest_ms().map_or(Duration::ZERO, |oldest| {
-                    Duration::from_millis(u64::try_from(now_ms - oldest).unwrap_or(0))
+                    Duration::from_millis(u64::try_from(now_ms.saturating_sub(oldest)).unwrap_or(0))
                 }),
             })
             .collect()

@@ -61,6 +61,8 @@ pub(super) struct Seen {
     last: HashMap<Fingerprint, (u64, Connection)>,
     /// The groups that were stored together, by their key in the store.
     groups: VecDeque<(u64, i64, Vec<Fingerprint>)>,
+    /// Fingerprints in the groups; the same one may be in many.
+    held: usize,
 }
 
 impl Seen {
@@ -69,6 +71,7 @@ impl Seen {
             window_ms,
             last: HashMap::new(),
             groups: VecDeque::new(),
+            held: 0,
         }
     }
 
@@ -88,6 +91,7 @@ impl Seen {
         for fingerprint in &fingerprints {
             self.last.insert(*fingerprint, (key, connection.clone()));
         }
+        self.held += fingerprints.len();
         self.groups.push_back((key, at_ms, fingerprints));
     }
 
@@ -95,12 +99,13 @@ impl Seen {
     pub(super) fn expire(&mut self, now_ms: i64) -> Option<u64> {
         let mut gone = None;
         while let Some((_, at_ms, _)) = self.groups.front() {
-            if now_ms - at_ms <= self.window_ms && self.last.len() <= SEEN_MAX {
+            if now_ms.saturating_sub(*at_ms) <= self.window_ms && self.held <= SEEN_MAX {
                 break;
             }
             let Some((key, _, fingerprints)) = self.groups.pop_front() else {
                 break;
             };
+            self.held -= fingerprints.len();
             for fingerprint in fingerprints {
                 if self
                     .last

@@ -196,6 +196,50 @@ fn a_store_that_fails_is_told_to_the_smsc_as_a_temporary_error() {
 }
 
 #[test]
+fn what_a_store_out_of_service_refused_leaves_nothing_to_remove() {
+    let bench = Bench::new(InboxSettings::default());
+    bench.store.close();
+    for _ in 0..10 {
+        bench
+            .inbox
+            .offer(bench.start, [(message("a"), bench.responder(1))]);
+    }
+    assert_eq!(bench.inbox.lock().to_remove, [] as [u64; 0]);
+}
+
+#[test]
+fn rows_are_removed_so_many_at_a_time_that_the_store_can_take_them() {
+    let bench = Bench::new(InboxSettings::default());
+    bench.inbox.lock().to_remove = (0..REMOVE_MAX as u64 + 5).collect();
+    bench.inbox.expire(bench.start);
+    assert_eq!(bench.inbox.lock().to_remove.len(), 5);
+}
+
+#[test]
+fn the_same_words_over_and_over_take_no_more_room_than_others() {
+    let (mut seen, one) = (seen::Seen::new(120_000), [7; 16]);
+    for key in 0..SEEN_MAX as u64 + 10 {
+        seen.remember(key, 0, vec![one], &None);
+    }
+    assert_eq!(seen.expire(0), Some(10));
+    assert!(seen.connection(&one).is_some());
+}
+
+#[tokio::test]
+async fn a_number_of_an_earlier_process_is_not_given_to_another_event() {
+    let bench = Bench::new(InboxSettings::default());
+    bench.deliver(1, message("a"));
+    let consumer = bench.consumer("");
+    let earlier = consumer.next().await[0].id;
+    consumer.acknowledge(&[earlier]);
+    drop(consumer);
+    let bench = bench.restarted(InboxSettings::default());
+    bench.deliver(1, message("b"));
+    let consumer = bench.consumer("");
+    assert!(consumer.next().await[0].id > earlier);
+}
+
+#[test]
 fn an_event_goes_to_every_subscription_that_wants_it_and_to_default_if_none_does() {
     let keyword = SubscriptionSettings {
         keywords: vec![fold("Vote")],
