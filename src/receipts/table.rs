@@ -317,7 +317,8 @@ impl Table {
         }
         early.is_held = false;
         if early.refusals >= refusals_max {
-            self.forget_early(digest);
+            // Remembered as given up: what follows under this id, a repetition or the next state, is
+            // not held anew, which would keep the SMSC waiting each time.
             return Found::Unknown;
         }
         early.refusals += 1;

@@ -28,6 +28,7 @@ use sampan::{
 
 use networks::Networks;
 use progress::Progress;
+use settings::TemporaryStore;
 use traffic::Services;
 
 /// Shows Sampan at work between simulated SMSCs and banks, some of them flaky.
@@ -108,7 +109,10 @@ fn arguments(given: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsSt
 /// The whole show; false if something does not agree or did not occur.
 async fn show(options: &Options) -> Result<bool, DemoError> {
     let path = settings::path();
-    let config = Config::load(&path)?;
+    let mut config = Config::load(&path)?;
+    // Gone with the show, so that each begins with empty books.
+    let store = TemporaryStore::new();
+    config.store = Some(store.path().to_owned());
     let addresses = settings::Addresses::of(&config);
     let networks = Networks::start(&config, options).await?;
     let app = App::start(config).await?;
