@@ -75,6 +75,8 @@ impl Tap {
     /// Lets a listener have what passes from now on, until it is dropped.
     pub fn attach(&self, listener: &Arc<Listener>) {
         let mut listeners = lock(&self.listeners);
+        // A link that is down publishes nothing, which is when those that are gone would be noticed.
+        listeners.retain(|listener| listener.strong_count() > 0);
         listeners.push(Arc::downgrade(listener));
         self.is_listened_to.store(true, Relaxed);
     }
@@ -278,6 +280,15 @@ mod tests {
         drop(listener);
         tap.publish(&[passed(true, 2, &submit_to(NUMBER))]);
         assert!(!tap.is_listened_to());
+    }
+
+    #[test]
+    fn traces_of_a_link_that_is_down_leave_nothing_behind() {
+        let tap = Tap::default();
+        for _ in 0..3 {
+            tap.attach(&Listener::new(""));
+        }
+        assert_eq!(lock(&tap.listeners).len(), 1);
     }
 
     #[test]
