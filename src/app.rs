@@ -49,6 +49,10 @@ use crate::{
 /// How often what nobody waits for is looked after: redelivery, parts that do not come, gauges.
 const HOUSEKEEPING: Duration = Duration::from_millis(200);
 
+/// How long a stop waits for the disk: the longest queue of the store takes some seconds, and a disk
+/// that hangs must not keep the process.
+const STORE_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Why a router did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -435,8 +439,11 @@ fn open_store(path: Option<&Path>, metrics: &Metrics) -> Result<Store, StartErro
 /// Commits what waits and lets go of the file, for the next router.
 async fn close_store(store: Store) {
     // It waits for the disk, which no task of the runtime may.
-    if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
-        error!("the store was not closed in good order: {error}");
+    let closing = tokio::task::spawn_blocking(move || store.close());
+    match timeout(STORE_PATIENCE, closing).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => error!("the store was not closed in good order: {error}"),
+        Err(_) => error!("the store's disk does not answer; what waited is not stored"),
     }
 }
 

@@ -170,10 +170,7 @@ mod tests {
 
     /// Another SMSC is left, the same one is up, there is time, and no second message is wanted.
     const EASY: Situation<'_> = Situation {
-        throttle_statuses: &[
-            CommandStatus::ESME_RTHROTTLED,
-            CommandStatus::ESME_RMSGQFUL,
-        ],
+        throttle_statuses: &[CommandStatus::ESME_RTHROTTLED, CommandStatus::ESME_RMSGQFUL],
         is_late: false,
         is_same_up: true,
         has_next: true,

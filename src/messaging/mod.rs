@@ -23,6 +23,7 @@ pub use preview::{Carriage, Preview};
 
 use std::{
     collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicU16, AtomicU64, Ordering::Relaxed},
@@ -32,7 +33,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
-use tracing::trace;
+use tracing::{error, trace};
 
 use crate::{
     link::{Ends, NotTaken, SmscJob, SmscRequest, Ticket, TicketNumber, settings::SmscSettings},
@@ -171,7 +172,13 @@ impl Messaging {
     fn send_written(self: &Arc<Self>) {
         while let Some((flights, written)) = self.gate.pop() {
             match written {
-                Ok(()) => self.send(flights.into_iter()),
+                Ok(()) => {
+                    // Nobody else takes the batches behind it, so a fault in one must not end this.
+                    let send = AssertUnwindSafe(|| self.send(flights.into_iter()));
+                    if catch_unwind(send).is_err() {
+                        error!("a fault of Sampan: not all messages of a batch were handed on");
+                    }
+                }
                 Err(error) => {
                     let detail = format!("the request id could not be written down: {error}");
                     let told = flights.into_iter().map(|flight| {
