@@ -1,12 +1,13 @@
 //! `[store]`, `[inbox]` and `[[subscription]]`: what survives a restart, and who receives what comes in.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, slice, sync::Arc};
 
 use super::{
     files::Surroundings,
     form,
     peer::{MILLIS_MAX, Peers},
     reader::Table,
+    route_rules::Callers,
     taken::Taken,
 };
 use crate::inbox::{BACKLOG_MAX_DEFAULT, InboxSettings, NumberPattern, SubscriptionSettings, fold};
@@ -39,20 +40,20 @@ pub(super) fn subscription(
     table: &Table<'_>,
     names: &mut Taken<Arc<str>>,
     peers: &Peers,
+    callers: &Callers,
 ) -> Option<SubscriptionSettings> {
     let name = table.required("name").and_then(|item| {
         let name = item.text(form::name)?;
         let shown = format!("{name:?}");
         names.take(Arc::clone(&name), &shown, &item).then_some(name)
     });
-    let client = match table.get("client") {
-        Some(item) => Some(item.text(form::client_name)?),
-        None => None,
+    let client_named = |key| {
+        let item = table.get(key)?;
+        callers.check(slice::from_ref(&item));
+        Some(item.text(form::client_name))
     };
-    let receipts_of = match table.get("receipts_of") {
-        Some(item) => Some(item.text(form::client_name)?),
-        None => None,
-    };
+    let client = client_named("client");
+    let receipts_of = client_named("receipts_of");
     let smscs = table.elements("smscs");
     let (messages, receipts) = (
         table.boolean("messages", true),
@@ -61,7 +62,17 @@ pub(super) fn subscription(
     if !messages && !receipts {
         let what = "with neither messages nor receipts it gets nothing";
         table.document().warn(table.place(), what, None);
+    } else {
+        warn_of_idle_filters(table, messages, receipts);
     }
+    let client = match client {
+        Some(name) => Some(name?),
+        None => None,
+    };
+    let receipts_of = match receipts_of {
+        Some(name) => Some(name?),
+        None => None,
+    };
     Some(SubscriptionSettings {
         client,
         messages,
@@ -73,6 +84,19 @@ pub(super) fn subscription(
         backlog_max: table.number("backlog_max", BACKLOG_MAX_DEFAULT, 1..=BACKLOG_MAX),
         name: name?,
     })
+}
+
+fn warn_of_idle_filters(table: &Table<'_>, messages: bool, receipts: bool) {
+    for (key, is_idle, of) in [
+        ("destinations", !messages, "messages"),
+        ("keywords", !messages, "messages"),
+        ("receipts_of", !receipts, "receipts"),
+    ] {
+        if is_idle && let Some(item) = table.get(key) {
+            let what = format!("is not looked at, because the subscription gets no {of}");
+            item.warn(what, None);
+        }
+    }
 }
 
 /// One word, folded.

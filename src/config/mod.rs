@@ -160,7 +160,7 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
     let (message_routes, payment_routes) = read_routes(root, &peers, &callers);
     let mut names = Taken::default();
     inbox.subscriptions = root.tables("subscription", |table| {
-        inbox::subscription(table, &mut names, &peers)
+        inbox::subscription(table, &mut names, &peers, &callers)
     });
     peers.warn_of_unreached(document);
     if peers.is_empty() {

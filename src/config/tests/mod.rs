@@ -72,6 +72,20 @@ fn the_least_sound_file_has_no_warning() {
 }
 
 #[test]
+fn a_subscription_is_warned_of_what_it_never_looks_at_and_of_clients_that_there_are_not() {
+    let text = format!(
+        "{SOUND}\n[[client]]\nname = \"shop\"\ntoken_sha256 = \"{}\"\n\
+         [[subscription]]\nname = \"one\"\nclient = \"shob\"\nmessages = false\nkeywords = [\"otp\"]\n",
+        "00".repeat(32)
+    );
+    let config = sound(&text);
+    let printed = config.display_warnings(Path::new("x.toml")).to_string();
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+    assert!(printed.contains("subscription[0].client: \"shob\" is the name of no [[client]]"));
+    assert!(printed.contains("subscription[0].keywords: is not looked at"));
+}
+
+#[test]
 fn twelve_faults_are_reported_together_in_the_order_of_their_lines() {
     refused(
         r#"[rpc]
