@@ -88,13 +88,11 @@ async fn live() -> &'static str {
 }
 
 /// Ready while every peer has at least one link up, the store takes writes and the router is not
-/// stopping; else the reasons,
-/// one per line.
+/// stopping; else the reasons, one per line.
 async fn ready(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
-    let mut reasons = reasons(&admin.all_links(), admin.stopping.load(Relaxed));
-    if let Some(failure) = admin.store.failure() {
-        reasons.push(format!("store: out of service: {failure}\n"));
-    }
+    let failure = admin.store.failure();
+    let stopping = admin.stopping.load(Relaxed);
+    let reasons = reasons(&admin.all_links(), failure.as_deref(), stopping);
     match reasons.is_empty() {
         true => (StatusCode::OK, "ready\n".to_owned()),
         false => (StatusCode::SERVICE_UNAVAILABLE, reasons.concat()),
@@ -118,11 +116,14 @@ impl Admin {
     }
 }
 
-/// Why the router is not ready; empty if it is.
-fn reasons(links: &[LinkStatus], stopping: bool) -> Vec<String> {
+/// Why the router is not ready; empty if it is. `failure` is the store's.
+fn reasons(links: &[LinkStatus], failure: Option<&str>, stopping: bool) -> Vec<String> {
     let mut reasons = Vec::new();
     if stopping {
         reasons.push("stopping\n".to_owned());
+    }
+    if let Some(failure) = failure {
+        reasons.push(format!("store: out of service: {failure}\n"));
     }
     for of_peer in links.chunk_by(|a, b| a.peer == b.peer) {
         let is_up = of_peer.iter().any(|link| link.state == LinkState::Up);
@@ -239,7 +240,7 @@ mod tests {
             link("one", 2, LinkState::Down, "refused"),
             link("two", 1, LinkState::Up, ""),
         ];
-        assert_eq!(reasons(&links, false), Vec::<String>::new());
+        assert_eq!(reasons(&links, None, false), Vec::<String>::new());
     }
 
     #[test]
@@ -249,7 +250,7 @@ mod tests {
             link("two", 1, LinkState::Down, "the SMSC refused the bind"),
         ];
         assert_eq!(
-            reasons(&links, false),
+            reasons(&links, None, false),
             ["smsc two: no link is up: the SMSC refused the bind\n"]
         );
     }
@@ -258,7 +259,7 @@ mod tests {
     fn a_peer_that_an_operator_drained_is_not_reported_with_an_old_error() {
         let links = [link("one", 1, LinkState::Draining, "refused yesterday")];
         assert_eq!(
-            reasons(&links, false),
+            reasons(&links, None, false),
             ["smsc one: no link is up: drained; `sampan links resume` takes it back\n"]
         );
     }
@@ -291,8 +292,17 @@ mod tests {
     }
 
     #[test]
+    fn it_is_not_ready_while_its_store_is_out_of_service() {
+        let links = [link("one", 1, LinkState::Up, "")];
+        assert_eq!(
+            reasons(&links, Some("no space left"), false),
+            ["store: out of service: no space left\n"]
+        );
+    }
+
+    #[test]
     fn it_is_not_ready_while_it_stops() {
         let links = [link("one", 1, LinkState::Up, "")];
-        assert_eq!(reasons(&links, true), ["stopping\n"]);
+        assert_eq!(reasons(&links, None, true), ["stopping\n"]);
     }
 }

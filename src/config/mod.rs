@@ -25,7 +25,7 @@ mod tls;
 
 use std::{
     fmt,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -48,6 +48,7 @@ use crate::{
     link::settings::{BankSettings, SmscSettings},
     route::{MessageRoute, PaymentRoute},
     rpc::settings::{ClientSettings, Listen, RpcSettings},
+    smpp::pdu::BindKind,
 };
 
 /// All settings of a router, sound each by itself and together.
@@ -163,6 +164,14 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
         inbox::subscription(table, &mut names, &peers, &callers)
     });
     peers.warn_of_unreached(document);
+    if let Some(None) = store
+        && smscs.iter().any(brings_events)
+    {
+        let what =
+            "there is no [store]: a restart forgets MO and receipts that an SMSC was told are safe";
+        let hint = "add [store] with a path";
+        document.warn(root.place(), what, Some(hint.into()));
+    }
     if peers.is_empty() {
         let what = "there is no [[smsc]] and no [[bank]]";
         document.warn(root.place(), what, Some("nothing can be sent".into()));
@@ -184,6 +193,22 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
         stop,
         warnings: Vec::new(),
     })
+}
+
+/// Whether MO or receipts come from it that somebody would miss: a transmitter brings none, and an
+/// SMSC on this machine is a simulator.
+fn brings_events(smsc: &SmscSettings) -> bool {
+    let host = smsc
+        .link
+        .address
+        .rsplit_once(':')
+        .map_or("", |split| split.0);
+    let host = host.trim_matches(['[', ']']);
+    let is_here = host == "localhost"
+        || host
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback());
+    smsc.session.bind.kind != BindKind::Transmitter && !is_here
 }
 
 fn read_routes(

@@ -11,7 +11,7 @@ use super::{
     event::{Delivery, Event, EventKind},
     millis, record, remove,
     respond::{self, Responder, Verdict},
-    seen::{self, Connection, Fingerprint},
+    seen::{self, Connection, Fingerprint, Repetition},
     state::{Held, State, Whole, place},
 };
 use crate::store::{Change, StoreError, Table};
@@ -30,7 +30,7 @@ struct Arriving {
     fingerprint: Fingerprint,
     target: Target,
     responder: Responder,
-    redelivered: bool,
+    repetition: Repetition,
     /// The key of its first row; the others follow.
     key: u64,
 }
@@ -139,7 +139,7 @@ impl Inbox {
             event: Arc::new(event),
             target,
             responder,
-            redelivered: false,
+            repetition: Repetition::None,
             key: 0,
         });
     }
@@ -173,14 +173,17 @@ impl Inbox {
         let connection: Connection = arriving
             .first()
             .map(|first| (Arc::clone(&first.event.link), first.responder.session));
+        let at_ms = millis(now);
         let mut admitted = Vec::with_capacity(arriving.len());
         let mut not_admitted = Vec::new();
         let mut state = self.lock();
         if let Some((link, session)) = &connection {
-            state.live.insert(Arc::clone(link), *session);
+            let live = state.live.entry(Arc::clone(link)).or_default();
+            // What was held may be of an earlier one.
+            *live = (*live).max(*session);
         }
         for mut one in arriving {
-            match state.admit(&mut one, &connection, &self.subscriptions) {
+            match state.admit(at_ms, &mut one, &connection, &self.subscriptions) {
                 None => admitted.push(one),
                 Some(verdict) => {
                     answers.push((one.responder, verdict));
@@ -200,7 +203,7 @@ impl Inbox {
             self.write(Batch {
                 arriving: admitted,
                 now,
-                at_ms: millis(now),
+                at_ms,
                 seen_key,
                 connection,
             });
@@ -230,7 +233,7 @@ impl Inbox {
         let own = Arc::clone(self);
         let done = move |result: Result<(), StoreError>| match result {
             Ok(()) => own.stored(batch, fingerprints),
-            Err(error) => own.not_stored(batch, &error),
+            Err(error) => own.not_stored(batch, &fingerprints, &error),
         };
         self.store.write(changes, Box::new(done));
     }
@@ -254,9 +257,17 @@ impl Inbox {
     }
 
     /// It is durable: the SMSC gets its yes, and the subscribers the event.
-    fn stored(self: &Arc<Self>, batch: Batch, fingerprints: Vec<Fingerprint>) {
+    fn stored(self: &Arc<Self>, mut batch: Batch, fingerprints: Vec<Fingerprint>) {
         let mut state = self.lock();
         let connection = &batch.connection;
+        for one in &mut batch.arriving {
+            if one.repetition == Repetition::OfArriving
+                && state.repetition(batch.at_ms, &one.fingerprint, connection)
+                    == Repetition::OfStored
+            {
+                one.repetition = Repetition::OfStored;
+            }
+        }
         state
             .seen
             .remember(batch.seen_key, batch.at_ms, fingerprints, connection);
@@ -266,9 +277,13 @@ impl Inbox {
                 id,
                 event: Arc::clone(&one.event),
                 received_at_ms: batch.at_ms,
-                redelivered: one.redelivered,
+                redelivered: one.repetition != Repetition::None,
             };
             match &one.target {
+                // The part that it repeats has got into the store meanwhile, and serves.
+                Target::Parts(_) if one.repetition == Repetition::OfStored => {
+                    state.to_remove.push(one.key);
+                }
                 Target::Parts(_) => state.assemble(batch.now, delivery(one.key)),
                 Target::Subscriptions(all) => {
                     for (key, at) in (one.key..).zip(all) {
@@ -287,8 +302,9 @@ impl Inbox {
     }
 
     /// It is not, or not for sure: the SMSC keeps it, and the rows are to go if they are there.
-    fn not_stored(&self, batch: Batch, error: &StoreError) {
+    fn not_stored(&self, batch: Batch, fingerprints: &[Fingerprint], error: &StoreError) {
         let mut state = self.lock();
+        state.seen.not_arriving(fingerprints, &batch.connection);
         for one in &batch.arriving {
             state.release(one.subscriptions());
             // Only then: a store that is out of service for an hour refuses millions.
@@ -379,6 +395,7 @@ impl State {
     /// Lets an event in, which gives it its keys; otherwise tells how to answer it.
     fn admit(
         &mut self,
+        at_ms: i64,
         one: &mut Arriving,
         connection: &Connection,
         subscriptions: &[Subscription],
@@ -386,11 +403,8 @@ impl State {
         if self.closed {
             return Some(Verdict::Later);
         }
-        let is_repeated = self
-            .seen
-            .connection(&one.fingerprint)
-            .is_some_and(|earlier| earlier != connection && self.has_ended(earlier));
-        if is_repeated && matches!(one.target, Target::Parts(_)) {
+        one.repetition = self.repetition(at_ms, &one.fingerprint, connection);
+        if one.repetition == Repetition::OfStored && matches!(one.target, Target::Parts(_)) {
             // The part is durable, or already in its whole: only the answer was lost.
             return Some(Verdict::Acknowledged);
         }
@@ -402,12 +416,17 @@ impl State {
             subscriptions[*at].metrics.refused_full.increment(1);
             return Some(Verdict::Later);
         }
-        one.redelivered = is_repeated;
+        self.seen.arrives(one.fingerprint, connection);
         one.key = self.take_keys(one.rows());
         for at in one.subscriptions() {
             self.reserved[*at] += 1;
         }
         None
+    }
+
+    fn repetition(&self, at_ms: i64, of: &Fingerprint, connection: &Connection) -> Repetition {
+        let has_ended = |earlier: &Connection| self.has_ended(earlier);
+        self.seen.repetition(of, at_ms, connection, has_ended)
     }
 
     fn has_ended(&self, connection: &Connection) -> bool {

@@ -282,9 +282,13 @@ fn remove(key: u64) -> Change {
     Change::Remove { table, key }
 }
 
-/// Milliseconds since 1970.
+/// Milliseconds since 1970 at `now`, which may lie off the present: what lies between two of them is
+/// what lies between the two instants.
 fn millis(now: Instant) -> i64 {
-    let nanoseconds = clock::at(now).utc.unix_timestamp_nanos();
+    let present = clock::now();
+    let ahead = now.saturating_duration_since(present.monotonic);
+    let behind = present.monotonic.saturating_duration_since(now);
+    let nanoseconds = (present.utc + ahead - behind).unix_timestamp_nanos();
     i64::try_from(nanoseconds / 1_000_000).unwrap_or(i64::MAX)
 }
 

@@ -25,7 +25,8 @@ pub(super) struct Queue {
     entries: BTreeMap<u64, Entry>,
     sources: HashMap<Bytes, Source>,
     /// Sources with something that waits, and nothing at a consumer.
-    free: VecDeque<Bytes>,
+    free: VecDeque<InLine>,
+    next_place: u64,
     consumers: Vec<Consumer>,
     /// Where the search for a consumer with room begins, so that they take turns.
     turn: usize,
@@ -48,6 +49,15 @@ struct Source {
     /// Its events at the owner.
     out: BTreeSet<u64>,
     owner: Option<u64>,
+    /// Its place in the only line that it stands in.
+    place: u64,
+}
+
+/// A source in a line. One that has got another place since then is passed over: to look for it and
+/// take it out would cost as much as the line is long, at each acknowledgement.
+struct InLine {
+    number: Bytes,
+    place: u64,
 }
 
 struct Consumer {
@@ -56,7 +66,7 @@ struct Consumer {
     credit: u32,
     ready: Vec<Delivery>,
     /// Sources that it owns and that have more.
-    more: VecDeque<Bytes>,
+    more: VecDeque<InLine>,
 }
 
 impl Queue {
@@ -66,6 +76,7 @@ impl Queue {
             entries: BTreeMap::new(),
             sources: HashMap::new(),
             free: VecDeque::new(),
+            next_place: 1,
             consumers: Vec::new(),
             turn: 0,
             out: 0,
@@ -88,16 +99,23 @@ impl Queue {
         let source = self.sources.entry(number.clone()).or_default();
         source.waiting.push_back(delivery.id);
         if source.waiting.len() == 1 {
-            let owner = source.owner;
-            self.line_up(owner, number);
+            self.line_up(number);
         }
     }
 
-    /// Puts a source that has begun to wait where it will be looked for.
-    fn line_up(&mut self, owner: Option<u64>, number: Bytes) {
+    /// Puts a source that waits where it will be looked for, and nowhere else.
+    fn line_up(&mut self, number: Bytes) {
+        let place = self.next_place;
+        let Some(source) = self.sources.get_mut(&number) else {
+            return;
+        };
+        self.next_place += 1;
+        source.place = place;
+        let owner = source.owner;
+        let in_line = InLine { number, place };
         match owner.and_then(|id| self.consumer(id)) {
-            Some(consumer) => consumer.more.push_back(number),
-            None => self.free.push_back(number),
+            Some(consumer) => consumer.more.push_back(in_line),
+            None => self.free.push_back(in_line),
         }
     }
 
@@ -133,10 +151,10 @@ impl Queue {
     pub(super) fn hand_over(&mut self, now: Instant) {
         for at in 0..self.consumers.len() {
             while self.consumers[at].credit > 0 {
-                let Some(number) = self.consumers[at].more.pop_front() else {
+                let Some(next) = self.consumers[at].more.pop_front() else {
                     break;
                 };
-                self.give(now, at, number);
+                self.give(now, at, next);
             }
         }
         while !self.free.is_empty() {
@@ -145,25 +163,26 @@ impl Queue {
                 .map(|step| (self.turn + step) % count)
                 .find(|&at| self.consumers[at].credit > 0);
             let Some(at) = with_room else { break };
-            let Some(number) = self.free.pop_front() else {
+            let Some(next) = self.free.pop_front() else {
                 break;
             };
             self.turn = at + 1;
-            self.give(now, at, number);
+            self.give(now, at, next);
             // What else waits of that source belongs to the same consumer now.
             while self.consumers[at].credit > 0 {
-                let Some(number) = self.consumers[at].more.pop_front() else {
+                let Some(next) = self.consumers[at].more.pop_front() else {
                     break;
                 };
-                self.give(now, at, number);
+                self.give(now, at, next);
             }
         }
     }
 
     /// Hands the next event of a source to a consumer that has room.
-    fn give(&mut self, now: Instant, at: usize, number: Bytes) {
+    fn give(&mut self, now: Instant, at: usize, next: InLine) {
         let consumer = &mut self.consumers[at];
-        let Some(source) = self.sources.get_mut(&number) else {
+        let source = self.sources.get_mut(&next.number);
+        let Some(source) = source.filter(|source| source.place == next.place) else {
             return;
         };
         let Some(id) = source.waiting.pop_front() else {
@@ -172,7 +191,7 @@ impl Queue {
         source.owner = Some(consumer.id);
         source.out.insert(id);
         if !source.waiting.is_empty() {
-            consumer.more.push_back(number);
+            consumer.more.push_back(next);
         }
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
@@ -232,12 +251,9 @@ impl Queue {
                     // It may lie ready once more; the late acknowledgement is for both.
                     own.ready.retain(|delivery| delivery.id != *id);
                 }
-                if is_done && has_more {
-                    own.more.retain(|more| *more != number);
-                }
             }
             match (is_done, has_more) {
-                (true, true) => self.free.push_back(number),
+                (true, true) => self.line_up(number),
                 (true, false) => drop(self.sources.remove(&number)),
                 (false, _) => {}
             }
@@ -286,10 +302,9 @@ impl Queue {
         if let Some(own) = owner.and_then(|id| self.consumer(id)) {
             own.credit += u32::try_from(back.len()).unwrap_or(u32::MAX);
             own.ready.retain(|delivery| !back.contains(&delivery.id));
-            own.more.retain(|more| more != number);
         }
         if has_more {
-            self.free.push_back(number.clone());
+            self.line_up(number.clone());
         }
     }
 
@@ -507,6 +522,13 @@ mod tests {
                 }
                 queue.hand_over(now);
                 prop_assert_eq!(queue.len(), model.open.len());
+                let lines = queue.consumers.iter().map(|own| &own.more).chain([&queue.free]);
+                let places = lines.flatten().filter(|next| {
+                    let source = queue.sources.get(&next.number);
+                    source.is_some_and(|source| source.place == next.place)
+                });
+                let waiting = queue.sources.values().filter(|own| !own.waiting.is_empty());
+                prop_assert_eq!(places.count(), waiting.count(), "each stands in one line");
             }
             model.attached.iter().for_each(|id| queue.detach(*id));
             let mut left = drain(&mut queue, start);

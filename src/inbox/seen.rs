@@ -1,7 +1,8 @@
 //! What SMSCs have delivered lately, to tell a repetition from a second message of the same words.
 //!
-//! An SMSC whose connection died before our answer reached it sends the same again over another one.
-//! Over the same connection, or while the earlier one lives, it is a message of its own. Pure: time
+//! An SMSC whose connection died before our answer reached it sends the same again over another one,
+//! perhaps before this side has noticed the death, or while the first is on its way to the disk. Over
+//! the same connection, or later while the earlier one lives, it is a message of its own. Pure: time
 //! is passed in, in milliseconds since 1970, because it has to outlive the process.
 
 use std::{
@@ -55,10 +56,34 @@ pub(super) fn fingerprint(event: &Event) -> Fingerprint {
     short
 }
 
+/// For how long the same over another connection counts as a repetition although the first one seems
+/// to live: an SMSC turns to another bind at once, and nobody writes a message twice as fast.
+pub(super) const DOUBT_MS: i64 = 5_000;
+
+/// What an event is to those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repetition {
+    /// A message of its own.
+    None,
+    /// Of one that is on its way to the store, and may not get there.
+    OfArriving,
+    /// Of one that is durable.
+    OfStored,
+}
+
+/// When and by which connection something came.
+struct Last {
+    key: u64,
+    at_ms: i64,
+    connection: Connection,
+}
+
 /// What was accepted within the window.
 pub(super) struct Seen {
     window_ms: i64,
-    last: HashMap<Fingerprint, (u64, Connection)>,
+    last: HashMap<Fingerprint, Last>,
+    /// What is on its way to the store, by whom; as much as the store lets wait.
+    arriving: HashMap<Fingerprint, Connection>,
     /// The groups that were stored together, by their key in the store.
     groups: VecDeque<(u64, i64, Vec<Fingerprint>)>,
     /// Fingerprints in the groups; the same one may be in many.
@@ -70,14 +95,45 @@ impl Seen {
         Self {
             window_ms,
             last: HashMap::new(),
+            arriving: HashMap::new(),
             groups: VecDeque::new(),
             held: 0,
         }
     }
 
-    /// Which connection brought the same last.
-    pub(super) fn connection(&self, of: &Fingerprint) -> Option<&Connection> {
-        self.last.get(of).map(|(_, connection)| connection)
+    /// Whether the SMSC sends something again, over `connection`; `has_ended` tells it of another one.
+    pub(super) fn repetition(
+        &self,
+        of: &Fingerprint,
+        now_ms: i64,
+        connection: &Connection,
+        has_ended: impl Fn(&Connection) -> bool,
+    ) -> Repetition {
+        if let Some(last) = self.last.get(of)
+            && last.connection != *connection
+            && (now_ms - last.at_ms <= DOUBT_MS || has_ended(&last.connection))
+        {
+            return Repetition::OfStored;
+        }
+        match self.arriving.get(of) {
+            Some(earlier) if earlier != connection => Repetition::OfArriving,
+            Some(_) | None => Repetition::None,
+        }
+    }
+
+    /// Something is on its way to the store.
+    pub(super) fn arrives(&mut self, what: Fingerprint, connection: &Connection) {
+        self.arriving.insert(what, connection.clone());
+    }
+
+    /// What one connection brought is not on its way to the store any more.
+    pub(super) fn not_arriving(&mut self, fingerprints: &[Fingerprint], connection: &Connection) {
+        for fingerprint in fingerprints {
+            // Another connection's copy may still be on its way.
+            if self.arriving.get(fingerprint) == Some(connection) {
+                self.arriving.remove(fingerprint);
+            }
+        }
     }
 
     /// Remembers what one connection brought and is durable under `key`; keys grow.
@@ -88,8 +144,14 @@ impl Seen {
         fingerprints: Vec<Fingerprint>,
         connection: &Connection,
     ) {
+        self.not_arriving(&fingerprints, connection);
         for fingerprint in &fingerprints {
-            self.last.insert(*fingerprint, (key, connection.clone()));
+            let last = Last {
+                key,
+                at_ms,
+                connection: connection.clone(),
+            };
+            self.last.insert(*fingerprint, last);
         }
         self.held += fingerprints.len();
         self.groups.push_back((key, at_ms, fingerprints));
@@ -110,7 +172,7 @@ impl Seen {
                 if self
                     .last
                     .get(&fingerprint)
-                    .is_some_and(|(last, _)| *last == key)
+                    .is_some_and(|last| last.key == key)
                 {
                     self.last.remove(&fingerprint);
                 }

@@ -1,5 +1,6 @@
 //! Each rule of the file, with the line that a person gets to read.
 
+mod events;
 mod files;
 mod peers;
 mod reference;
@@ -30,6 +31,8 @@ smscs = ["one"]
 [[payment_route]]
 card_prefixes = ["9704"]
 bank = "vault"
+[store]
+path = "sampan.redb"
 "#;
 
 /// The sound text with one part replaced.

@@ -347,7 +347,7 @@ fn a_default_sender_fits_an_address() {
 fn peers_that_no_route_leads_to_are_warned_of() {
     let peers_only = SOUND.split_once("[[message_route]]").unwrap().0;
     warned(
-        peers_only,
+        &format!("{peers_only}[store]\npath = \"sampan.redb\""),
         &[
             "x.toml:2: warning: smsc[0].name: no [[message_route]] leads to \"one\"; it gets no messages",
             "x.toml:7: warning: bank[0].name: no [[payment_route]] leads to \"vault\"; it gets only payments that name it",
@@ -358,5 +358,6 @@ fn peers_that_no_route_leads_to_are_warned_of() {
 #[test]
 fn a_receiver_needs_no_route() {
     let smsc_only = SOUND.split_once("[[bank]]").unwrap().0;
-    warned(&format!("{smsc_only}bind = \"receiver\""), &[]);
+    let store = "[store]\npath = \"sampan.redb\"";
+    warned(&format!("{smsc_only}bind = \"receiver\"\n{store}"), &[]);
 }

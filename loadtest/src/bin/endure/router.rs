@@ -128,6 +128,8 @@ impl Home {
         let number = NEXT.fetch_add(1, Relaxed);
         let folder = under.join(format!("sampan-endure-{}-{number}", process::id()));
         fs::create_dir_all(&folder).map_err(RouterError::Folder)?;
+        // The configuration takes relative paths from its own folder.
+        let folder = folder.canonicalize().map_err(RouterError::Folder)?;
         let home = Self { program, folder };
         fs::write(home.config(), setup.write(&home.store())).map_err(RouterError::Folder)?;
         Ok(home)
