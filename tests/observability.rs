@@ -388,14 +388,11 @@ fn every_alert_has_its_entry_in_the_runbook_and_every_entry_its_alert() {
 }
 
 #[test]
-fn every_alert_that_wakes_somebody_is_tested_to_fire() {
+fn every_alert_is_tested_to_fire() {
     let tests = read("grafana/alerts.test.yml");
     for alert in alerts() {
-        match alert.severity.as_str() {
-            "warning" => continue,
-            "critical" => {}
-            other => panic!("{}: severity {other}", alert.name),
-        }
+        let is_known = ["warning", "critical"].contains(&alert.severity.as_str());
+        assert!(is_known, "{}: severity {}", alert.name, alert.severity);
         let expected: Vec<bool> = tests
             .split(&format!("alertname: {}\n", alert.name))
             .skip(1)

@@ -92,6 +92,10 @@ async fn run_scenario(named: &str, listen: std::net::SocketAddr) -> io::Result<(
     if !keys.is_empty() {
         println!("keys for the [[smsc]] of the router:\n{keys}");
     }
+    let sections = scenario.sections.trim().to_owned();
+    if !sections.is_empty() {
+        println!("sections of the router:\n{sections}");
+    }
     let smsc = ScriptedSmsc::start_at(listen, scenario)
         .await
         .map_err(|e| at(listen, e))?;

@@ -225,7 +225,9 @@ fn the_same_words_over_and_over_take_no_more_room_than_others() {
         seen.remember(key, 0, vec![one], &None);
     }
     assert_eq!(seen.expire(0), Some(10));
-    assert!(seen.connection(&one).is_some());
+    let another = Some(("one/1".into(), 1));
+    let repetition = seen.repetition(&one, 0, &another, |_| true);
+    assert_eq!(repetition, seen::Repetition::OfStored);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What users of gateways complain of most, each complaint as a test of its name: see docs/SMPP.md.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -13,14 +13,17 @@ use loadtest::{
 };
 use sampan::{
     rpc::proto::{
-        Event, MessageState, Outcome, Receipt, SubmitRequest, event::Kind, submit_request::Body,
+        Event, MessageState, Outcome, Reason, Receipt, SubmitRequest, event::Kind,
+        submit_request::Body,
     },
     smpp::session::Sequence,
     status::LinkState,
     window::{Refused, Ring, Window},
 };
 
-use crate::support::{Router, Setup, Subscriber, eventually, message, submit, submit_all};
+use crate::support::{
+    Router, Setup, Subscriber, assert_messages_agree, eventually, message, soon, submit, submit_all,
+};
 
 async fn router_for(smsc: &Smsc, keys: &str) -> Router {
     Setup::new("")
@@ -90,43 +93,67 @@ async fn throughput_is_not_stuck_at_one_request_per_round_trip() {
     assert!(took < round_trip * messages as u32 / 4, "it took {took:?}");
 }
 
+/// Sends fifty messages that ask for receipts to an SMSC that writes ids in these ways, over two binds;
+/// gives the requests' ids, and those that the receipts named, both in order.
+async fn named_in_receipts(
+    given: IdFormat,
+    told: IdFormat,
+    keys: &str,
+    sections: &str,
+) -> (Vec<String>, Vec<String>) {
+    let smsc = Smsc::start(SmscBehaviour {
+        message_ids: given,
+        delivering: Delivering {
+            delay: DelayMs::fixed(5),
+            receipt_ids: told,
+            receipt_tlvs: false,
+            ..Delivering::default()
+        },
+        ..SmscBehaviour::default()
+    })
+    .await
+    .unwrap();
+    let router = Setup::new(sections)
+        .smsc("viettel", &smsc, &format!("binds = 2\n{keys}"))
+        .message_route(&["viettel"])
+        .start_up()
+        .await;
+    let subscriber = Subscriber::new(router.messaging()).await;
+    let requests = with_receipts(0..50);
+    let mut wanted: Vec<String> = requests.iter().map(|own| own.request_id.clone()).collect();
+    submit_all(router.messaging(), requests).await;
+    eventually("every receipt came", async || {
+        subscriber.events("viettel").len() >= 50
+    })
+    .await;
+    let mut found: Vec<String> = receipts(subscriber.events("viettel"))
+        .into_iter()
+        .map(|receipt| receipt.request_id)
+        .collect();
+    found.sort();
+    wanted.sort();
+    (wanted, found)
+}
+
 #[tokio::test]
-#[ignore = "needs receipts that name their request"]
 async fn receipts_find_their_message_whatever_zeros_case_or_base_the_id_has() {
     use IdFormat::{Decimal, Hex, Padded, UpperHex};
+    let decimal = "submit_id_format = \"decimal\"\nreceipt_id_format = \"decimal\"";
+    let hex = "submit_id_format = \"hex\"\nreceipt_id_format = \"hex\"";
+    let hex_then_decimal = "submit_id_format = \"hex\"\nreceipt_id_format = \"decimal\"";
+    let decimal_then_hex = "submit_id_format = \"decimal\"\nreceipt_id_format = \"hex\"";
     for (given, told, keys) in [
-        (Decimal, Padded, "receipt_ids = [\"decimal\"]"),
-        (Hex, UpperHex, "receipt_ids = [\"hex\"]"),
-        (UpperHex, Decimal, "receipt_ids = [\"hex\", \"decimal\"]"),
-        (Padded, Decimal, "receipt_ids = [\"decimal\"]"),
+        (Decimal, Decimal, ""),
+        (Decimal, Padded, decimal),
+        (Padded, Decimal, decimal),
+        (Decimal, Padded, "receipt_id_ignore_zeros = true"),
+        (Hex, UpperHex, hex),
+        (Hex, UpperHex, "receipt_id_ignore_case = true"),
+        (UpperHex, Decimal, hex_then_decimal),
+        (Hex, Padded, hex_then_decimal),
+        (Decimal, UpperHex, decimal_then_hex),
     ] {
-        let smsc = Smsc::start(SmscBehaviour {
-            message_ids: given,
-            delivering: Delivering {
-                delay: DelayMs::fixed(5),
-                receipt_ids: told,
-                receipt_tlvs: false,
-                ..Delivering::default()
-            },
-            ..SmscBehaviour::default()
-        })
-        .await
-        .unwrap();
-        let router = router_for(&smsc, &format!("binds = 2\n{keys}")).await;
-        let subscriber = Subscriber::new(router.messaging()).await;
-        let requests = with_receipts(0..50);
-        let mut wanted: Vec<String> = requests.iter().map(|own| own.request_id.clone()).collect();
-        submit_all(router.messaging(), requests).await;
-        eventually("every receipt came", async || {
-            subscriber.events("viettel").len() >= 50
-        })
-        .await;
-        let mut found: Vec<String> = receipts(subscriber.events("viettel"))
-            .into_iter()
-            .map(|receipt| receipt.request_id)
-            .collect();
-        found.sort();
-        wanted.sort();
+        let (wanted, found) = named_in_receipts(given, told, keys, "").await;
         assert_eq!(
             found, wanted,
             "{given:?} in responses, {told:?} in receipts"
@@ -135,8 +162,15 @@ async fn receipts_find_their_message_whatever_zeros_case_or_base_the_id_has() {
 }
 
 #[tokio::test]
-#[ignore = "needs receipts that name their request"]
+async fn an_id_in_another_spelling_is_no_other_messages_id_unless_that_is_configured() {
+    let at_once = "[receipts]\nearly_hold_ms = 0\nrefusals_max = 0";
+    let (_, found) = named_in_receipts(IdFormat::Decimal, IdFormat::Padded, "", at_once).await;
+    assert_eq!(found, vec![String::new(); 50]);
+}
+
+#[tokio::test]
 async fn every_parts_receipt_counts_and_the_whole_has_one_state() {
+    // The SMSC cannot deliver the first part that it takes; the receipts of the others come after it.
     let smsc = Smsc::start(SmscBehaviour {
         delivering: Delivering {
             delay: DelayMs::fixed(5),
@@ -165,41 +199,82 @@ async fn every_parts_receipt_counts_and_the_whole_has_one_state() {
         let mut parts: Vec<_> = own().iter().map(|own| (own.part, own.parts)).collect();
         parts.sort_unstable();
         assert_eq!(parts, [(1, 3), (2, 3), (3, 3)]);
-        let last = own().pop().unwrap();
-        assert_eq!(last.whole_state(), whole);
+        let told: Vec<MessageState> = own().iter().map(Receipt::whole_state).collect();
+        // One receipt decides the whole, and none that comes later takes it back.
+        let decided = told.iter().position(|state| *state == whole).unwrap();
+        assert!(
+            told[decided..].iter().all(|state| *state == whole),
+            "{told:?}"
+        );
+        let mut before = told[..decided].iter();
+        assert!(before.all(|state| !is_final(*state)), "{told:?}");
+        if whole == MessageState::Delivered {
+            assert_eq!(decided, 2, "delivered before its last part: {told:?}");
+        }
+    }
+}
+
+fn is_final(state: MessageState) -> bool {
+    !matches!(
+        state,
+        MessageState::Unspecified | MessageState::Enroute | MessageState::Accepted
+    )
+}
+
+/// A part of a long MO with this reference in its header.
+fn part_of(source: &str, reference: u8, part: u8, parts: u8) -> Mo {
+    let mut body = vec![5, 0, 3, reference, parts, part];
+    body.extend_from_slice(format!("{reference}/{part} ").as_bytes());
+    Mo {
+        source: loadtest::smsc::Address::new(source),
+        dest: loadtest::smsc::Address::new("8049"),
+        data_coding: 0,
+        esm_class: 0x40,
+        body: loadtest::smsc::Body(body.into()),
+        system_id: None,
     }
 }
 
 #[tokio::test]
-#[ignore = "needs the reassembly of long messages"]
 async fn parts_of_an_mo_out_of_order_are_put_together() {
     let smsc = Smsc::start(SmscBehaviour::default()).await.unwrap();
     let router = router_for(&smsc, "binds = 2").await;
     let subscriber = Subscriber::new(router.messaging()).await;
-    for part in [3u8, 1, 2] {
-        let mut body = vec![5, 0, 3, 0x2A, 3, part];
-        body.extend_from_slice(format!("part {part} ").as_bytes());
-        let end = smsc.inject(Mo {
-            source: loadtest::smsc::Address::new("84981234567"),
-            dest: loadtest::smsc::Address::new("8049"),
-            data_coding: 0,
-            esm_class: 0x40,
-            body: loadtest::smsc::Body(body.into()),
-            system_id: None,
-        });
-        drop(end);
+    // Every order of three parts, each message by itself, and at last two of one sender interleaved.
+    let orders = [
+        [1, 2, 3],
+        [1, 3, 2],
+        [2, 1, 3],
+        [2, 3, 1],
+        [3, 1, 2],
+        [3, 2, 1],
+    ];
+    let apart = orders.iter().zip(1u8..).flat_map(|(order, reference)| {
+        let source = format!("8498123450{reference}");
+        order.map(|part| part_of(&source, reference, part, 3))
+    });
+    let among = [3, 1, 2]
+        .into_iter()
+        .flat_map(|part| [7, 8].map(|reference| part_of("84981234567", reference, part, 3)));
+    for mo in apart.chain(among) {
+        let end = soon("the answer to a part", smsc.inject(mo)).await.unwrap();
+        assert_eq!(end.status, Some(loadtest::smsc::status::ROK));
     }
-    eventually("the whole came", async || {
-        !subscriber.events("viettel").is_empty()
+    eventually("every whole came", async || {
+        subscriber.events("viettel").len() >= 8
     })
     .await;
-    let events = subscriber.events("viettel");
-    let Some(Kind::Message(whole)) = &events[0].kind else {
-        panic!("not an MO");
-    };
-    assert_eq!(whole.text.as_deref(), Some("part 1 part 2 part 3 "));
-    assert_eq!((whole.parts, &*whole.missing_parts), (3, &[][..]));
-    assert_eq!(events.len(), 1);
+    let mut texts = Vec::new();
+    for event in subscriber.events("viettel") {
+        let Some(Kind::Message(whole)) = event.kind else {
+            panic!("not an MO");
+        };
+        assert_eq!((whole.parts, &*whole.missing_parts), (3, &[][..]));
+        texts.extend(whole.text);
+    }
+    texts.sort();
+    let wanted: Vec<String> = (1..=8).map(|n| format!("{n}/1 {n}/2 {n}/3 ")).collect();
+    assert_eq!(texts, wanted);
 }
 
 #[tokio::test]
@@ -224,39 +299,56 @@ async fn already_bound_after_a_drop_is_waited_out() {
 }
 
 #[tokio::test]
-#[ignore = "needs throttled messages to be sent again"]
 async fn throttling_pauses_the_bind_and_loses_no_message() {
+    const PAUSE: Duration = Duration::from_millis(100);
     let smsc = Smsc::start(SmscBehaviour {
         throttle: Trigger::First(5),
         ..SmscBehaviour::default()
     })
     .await
     .unwrap();
-    let router = router_for(&smsc, "window = 5\nthrottle_pause_ms = 20").await;
+    let router = router_for(&smsc, "window = 5\nthrottle_pause_ms = 100").await;
+    let began = Instant::now();
     let told = submit_all(router.messaging(), (0..100).map(message).collect()).await;
     assert!(told.values().all(|own| own.outcome() == Outcome::Accepted));
+    assert!(began.elapsed() >= PAUSE, "the bind did not pause");
     let totals = smsc.totals();
-    // Only what was in flight at the first refusal was refused: the bind paused.
-    assert_eq!((totals.submitted, totals.accepted), (105, 100));
-    assert!(totals.throttled <= 5);
+    // Only what was in flight at the first refusal was refused: the bind paused, not the message.
+    assert_eq!(
+        (totals.submitted, totals.accepted, totals.throttled),
+        (105, 100, 5)
+    );
+    let mut ids: Vec<&str> = told
+        .values()
+        .flat_map(|own| own.message_ids.iter().map(String::as_str))
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 100, "a message was accepted twice");
+    assert_messages_agree(&told, &smsc.books());
 }
 
 #[tokio::test]
-#[ignore = "needs the rate of an SMSC account"]
 async fn tps_counts_parts_not_messages() {
+    // Three binds that may do twenty a second each, and an account that may do thirty in all.
     let smsc = Smsc::start(SmscBehaviour::default()).await.unwrap();
-    let router = router_for(&smsc, "window = 100\nrate_per_s = 30").await;
-    let began = Instant::now();
-    let told = submit_all(
-        router.messaging(),
-        (0..20).map(|n| long(n, false)).collect(),
+    let router = router_for(
+        &smsc,
+        "window = 100\nbinds = 3\ntps_per_bind = 20\ntps = 30",
     )
     .await;
+    let began = Instant::now();
+    let requests = (0..20).map(|number| long(number, false)).collect();
+    let told = submit_all(router.messaging(), requests).await;
+    let took = began.elapsed();
     assert!(told.values().all(|own| own.outcome() == Outcome::Accepted));
     let parts: u32 = told.values().map(|own| own.parts).sum();
     assert_eq!(parts, 60);
+    assert_eq!(smsc.totals().accepted, 60);
     // Sixty parts at thirty a second; twenty messages would have been through in less than one.
-    assert!(began.elapsed() > Duration::from_millis(1_500));
+    assert!(took > Duration::from_millis(1_900), "it took {took:?}");
+    // Sixty parts at one a second would not be the rate either.
+    assert!(took < Duration::from_secs(10), "it took {took:?}");
 }
 
 #[tokio::test]
@@ -343,8 +435,22 @@ async fn a_window_slot_without_an_answer_expires() {
         .await;
 }
 
+/// A router with a client limit, an SMSC that refuses everything for now, and two that share the rest.
+async fn shared(refusing: &Smsc, others: [&Smsc; 2]) -> Router {
+    let clients = "[[client]]\nname = \"local\"\ntps = 50\ntps_burst_ms = 1000";
+    Setup::new(clients)
+        .smsc("viettel", refusing, "")
+        .smsc("mobifone", others[0], "")
+        .smsc("vina", others[1], "")
+        .section(
+            "[[message_route]]\nname = \"all\"\nprefixes = [\"84\"]\nchoice = \"weighted\"\n\
+             smscs = [\"viettel\", \"mobifone\", \"vina\"]\ndefault_source = \"8049\"",
+        )
+        .start_up()
+        .await
+}
+
 #[tokio::test]
-#[ignore = "needs the rate of a client and fail-over between SMSCs"]
 async fn an_upstream_clients_rate_and_failover_are_kept() {
     let full = Smsc::start(SmscBehaviour {
         refuse: Some(loadtest::smsc::Refusal {
@@ -355,20 +461,40 @@ async fn an_upstream_clients_rate_and_failover_are_kept() {
     })
     .await
     .unwrap();
-    let other = Smsc::start(SmscBehaviour::default()).await.unwrap();
-    let router = Setup::new("[[client]]\nname = \"local\"\nrate_per_s = 50")
-        .smsc("viettel", &full, "")
-        .smsc("mobifone", &other, "")
-        .message_route(&["viettel", "mobifone"])
-        .start_up()
-        .await;
+    let mobifone = Smsc::start(SmscBehaviour::default()).await.unwrap();
+    let vina = Smsc::start(SmscBehaviour::default()).await.unwrap();
+    let router = shared(&full, [&mobifone, &vina]).await;
+    // The balance: each SMSC is asked in its turn, and what one refuses for now goes to another.
     let began = Instant::now();
-    let told: HashMap<_, _> = submit_all(router.messaging(), (0..100).map(message).collect()).await;
-    assert!(told.values().all(|own| own.outcome() == Outcome::Accepted));
+    let told = submit_all(router.messaging(), (0..45).map(message).collect()).await;
+    for own in told.values() {
+        assert_eq!(own.outcome(), Outcome::Accepted, "{}", own.detail);
+        assert_ne!(own.smsc, "viettel");
+    }
+    let asked = full.totals().submitted;
+    assert!((13..=17).contains(&asked), "{asked} of 45");
+    let moved = told.values().filter(|own| own.attempts == 2).count();
+    assert_eq!(moved as u64, asked);
+    for other in [&mobifone, &vina] {
+        let accepted = other.totals().accepted;
+        assert!(accepted >= 13, "{accepted} of 45");
+    }
+    // The rate of the sender: the rest of its burst and what came in meanwhile; the others are told.
+    let told = submit_all(router.messaging(), (45..645).map(message).collect()).await;
+    let (sent, limited): (Vec<_>, Vec<_>) = told
+        .values()
+        .partition(|own| own.outcome() == Outcome::Accepted);
+    let may_be = 5 + (began.elapsed().as_secs_f64() * 50.0).ceil() as usize;
     assert!(
-        told.values()
-            .all(|own| own.smsc == "mobifone" && own.attempts == 2)
+        sent.len() <= may_be,
+        "{} were sent, not {may_be}",
+        sent.len()
     );
-    assert!(began.elapsed() > Duration::from_millis(1_500));
-    assert_eq!(other.totals().accepted, 100);
+    assert!(!limited.is_empty(), "no rate was kept");
+    for own in limited {
+        let told = (own.outcome(), own.reason(), own.retry_is_safe);
+        assert_eq!(told, (Outcome::NotSent, Reason::Limit, true));
+    }
+    let accepted = mobifone.totals().accepted + vina.totals().accepted;
+    assert_eq!(accepted as usize, 45 + sent.len());
 }

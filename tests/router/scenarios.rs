@@ -11,13 +11,18 @@ use std::{
     },
 };
 
-use loadtest::smsc::{
-    Smsc, SmscBehaviour,
-    scenario::{After, Callers, Count, Expect, Scenario},
-    scripted::ScriptedSmsc,
+use loadtest::{
+    fault::DelayMs,
+    smsc::{
+        Delivering, Smsc, SmscBehaviour,
+        scenario::{After, Callers, Count, Expect, Scenario},
+        scripted::ScriptedSmsc,
+    },
 };
 use sampan::{
-    rpc::proto::{Outcome, SubmitRequest, SubmitResult, messaging_client::MessagingClient},
+    rpc::proto::{
+        Outcome, SubmitRequest, SubmitResult, event::Kind, messaging_client::MessagingClient,
+    },
     status::{LinkState, LinkStatus},
 };
 use tokio::{
@@ -26,7 +31,7 @@ use tokio::{
 };
 use tonic::transport::Channel;
 
-use crate::support::{Router, Setup, Subscriber, eventually, message, submit_all};
+use crate::support::{Router, Setup, Subscriber, eventually, message, submit, submit_all};
 
 /// The SMSC that misbehaves, and the one that does not.
 const SCRIPTED: &str = "scripted";
@@ -37,6 +42,11 @@ const TOGETHER: usize = 8;
 
 /// Messages in one go of the healthy SMSC's callers.
 const STEP: usize = 20;
+
+/// A message of theirs whose receipt is awaited all the time, and its id at the healthy SMSC, which a
+/// scenario may name.
+const AWAITED: usize = 9_999_999;
+const AWAITED_ID: &str = "1";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_ends_as_its_file_says() {
@@ -75,9 +85,18 @@ async fn run(scenario: Scenario) {
     let name = scenario.name.clone();
     let (callers, expect) = (scenario.callers.clone(), scenario.expect.clone());
     let keys = scenario.router.clone();
+    let sections = format!("[stop]\ntimeout_ms = 1000\n{}", scenario.sections);
     let scripted = ScriptedSmsc::start(scenario).await.unwrap();
-    let healthy = Smsc::start(SmscBehaviour::default()).await.unwrap();
-    let router = Setup::new("[stop]\ntimeout_ms = 1000")
+    let healthy = Smsc::start(SmscBehaviour {
+        delivering: Delivering {
+            delay: DelayMs::fixed(600_000),
+            ..Delivering::default()
+        },
+        ..SmscBehaviour::default()
+    })
+    .await
+    .unwrap();
+    let router = Setup::new(&sections)
         .smsc_at(SCRIPTED, scripted.address(), &keys)
         .smsc(HEALTHY, &healthy, "binds = 2")
         .named_route(SCRIPTED, "84981", &[SCRIPTED])
@@ -90,6 +109,8 @@ async fn run(scenario: Scenario) {
         })
         .await;
     let subscriber = Subscriber::new(router.messaging()).await;
+    let awaited = submit(&router.messaging(), to(HEALTHY, AWAITED, true)).await;
+    assert_eq!(awaited.message_ids, [AWAITED_ID]);
     let traffic = Traffic::start(router.messaging());
     let mut next = 0;
     for callers in &callers {
@@ -251,6 +272,7 @@ async fn check(
         })
         .await;
     }
+    no_receipt_of_others(name, subscriber);
     let mut wanted = expect.echoed.clone();
     wanted.sort_unstable();
     eventually(&format!("{name}: echoed"), async || {
@@ -262,12 +284,24 @@ async fn check(
     assert_eq!(scripted.seen().of("unreadable"), 0, "{name}");
 }
 
+/// A receipt names a request that was sent to its own SMSC, or none.
+fn no_receipt_of_others(name: &str, subscriber: &Subscriber) {
+    for event in subscriber.events(SCRIPTED) {
+        if let Some(Kind::Receipt(receipt)) = event.kind {
+            let request = receipt.request_id;
+            let is_own = request.is_empty() || request.starts_with(SCRIPTED);
+            assert!(is_own, "{name}: a receipt for {request}");
+        }
+    }
+}
+
 async fn becomes(name: &str, what: &str, wanted: Count, now: impl Fn() -> u64) {
     let what = format!("{name}: {what} is {wanted:?}");
     eventually(&what, async || wanted.holds(now())).await;
 }
 
-/// The sum of a metric over the scripted SMSC's links; `{label="value"}` may narrow it.
+/// The sum of a metric over the scripted SMSC's links, or of one that belongs to no peer;
+/// `{label="value"}` may narrow it.
 fn figure(router: &Router, metric: &str) -> u64 {
     let (metric, label) = metric.split_once('{').unwrap_or((metric, "}"));
     let label = label.trim_end_matches('}');
@@ -275,7 +309,8 @@ fn figure(router: &Router, metric: &str) -> u64 {
     let text = router.app.metrics().render();
     text.lines()
         .filter_map(|line| line.strip_prefix(metric)?.strip_prefix('{'))
-        .filter(|line| line.contains(&own) && line.contains(label))
+        .filter(|line| line.contains(&own) || !line.contains("peer="))
+        .filter(|line| line.contains(label))
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
         .sum::<f64>() as u64
 }
@@ -290,7 +325,7 @@ async fn undisturbed(name: &str, router: &Router, healthy: &Smsc, sent: usize) {
     }
     assert!(sent >= STEP, "{name}: no healthy traffic");
     let books = healthy.books();
-    assert_eq!(books.messages.len(), sent, "{name}");
+    assert_eq!(books.messages.len(), sent + 1, "{name}");
     assert_eq!(books.protocol_errors, [], "{name}");
     router
         .until(
@@ -305,7 +340,7 @@ async fn undisturbed(name: &str, router: &Router, healthy: &Smsc, sent: usize) {
     eventually(&format!("{name}: no table holds anything"), async || {
         let text = router.app.metrics().render();
         let held = [
-            "sampan_inbox_waiting",
+            "sampan_inbox_backlog",
             "sampan_inbox_unacknowledged",
             "sampan_client_in_flight{",
         ];

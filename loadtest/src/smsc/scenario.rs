@@ -19,6 +19,7 @@ macro_rules! files {
 
 files! {
     "already-bound-after-drop"
+    "already-bound-for-long"
     "answer-on-another-session"
     "bind-fails"
     "black-hole"
@@ -27,8 +28,11 @@ files! {
     "deliver-before-bind-resp"
     "deliver-flood"
     "deliver-glued-to-bind-resp"
+    "duplicate-receipts"
     "duplicate-responses"
+    "early-receipt"
     "enquire-link-unanswered"
+    "forged-receipts"
     "half-a-response"
     "half-closed"
     "late-responses"
@@ -39,7 +43,9 @@ files! {
     "nack-without-sequence"
     "off-spec-pdus"
     "off-spec-responses"
+    "outbind"
     "queue-full"
+    "receipt-of-another-account"
     "reordered-responses"
     "sequence-extremes"
     "shared-numbers"
@@ -51,6 +57,7 @@ files! {
     "throttle-storm"
     "unanswered-slots"
     "unbind-in-the-window"
+    "unknown-receipt"
     "wrong-kind"
     "wrong-receipts"
 }
@@ -75,6 +82,9 @@ pub struct Scenario {
     /// Keys of the router's section for this SMSC, as TOML.
     #[serde(default)]
     pub router: String,
+    /// Sections of the router's configuration that are no SMSC's, such as `[receipts]`, as TOML.
+    #[serde(default)]
+    pub sections: String,
     /// What the SMSC does on its first connection, its second, …; the last holds for all further.
     #[serde(rename = "connection", default)]
     pub connections: Vec<Connection>,
@@ -254,6 +264,9 @@ pub struct Deliver {
     /// data_coding.
     #[serde(default)]
     pub data_coding: u8,
+    /// The number that it comes from.
+    #[serde(default = "subscriber")]
+    pub source: String,
     /// TLVs, in hexadecimal.
     #[serde(default)]
     pub tlvs: String,
@@ -266,6 +279,10 @@ pub struct Deliver {
 
 fn once() -> u32 {
     1
+}
+
+fn subscriber() -> String {
+    "84981234567".to_owned()
 }
 
 /// When callers begin.
@@ -310,7 +327,8 @@ pub struct Expect {
     pub reconnects: Option<Count>,
     /// What the link's last error says.
     pub last_error: Option<String>,
-    /// Metrics of this SMSC's links, summed; a name may end with one label, as in `name{class="other"}`.
+    /// Metrics of this SMSC's links, summed, or of the process; a name may end with one label, as in
+    /// `name{class="other"}`.
     #[serde(default)]
     pub metrics: BTreeMap<String, Count>,
     /// PDUs that the SMSC got, by name, those with an error as `name:status`; and `connections`.
@@ -319,7 +337,8 @@ pub struct Expect {
     /// Sequence numbers of deliver_sm_resp and enquire_link_resp that the SMSC got.
     #[serde(default)]
     pub echoed: Vec<u32>,
-    /// Events that a subscriber got: `message` and `receipt`.
+    /// Events that a subscriber got: `message`, `receipt`, and `correlated`, which are the receipts that
+    /// name a request of its callers.
     #[serde(default)]
     pub events: BTreeMap<String, Count>,
 }

@@ -42,6 +42,9 @@ fn silent() -> SmscBehaviour {
     }
 }
 
+/// A pause after a throttle that outlives every test.
+const LONG_PAUSE: &str = "throttle_pause_ms = 60000\nthrottle_pause_max_ms = 60000";
+
 /// A router with a route to both, viettel first.
 async fn between(viettel: &Smsc, keys: &str, mobifone: &Smsc) -> Router {
     Setup::new("")
@@ -207,7 +210,7 @@ async fn a_throttled_message_goes_to_the_next_smsc_and_waits_only_for_the_last_o
     let viettel = smsc(throttling(Trigger::Always)).await;
     let mobifone = smsc(throttling(Trigger::First(1))).await;
     let router = Setup::new("")
-        .smsc("viettel", &viettel, "throttle_pause_ms = 60000")
+        .smsc("viettel", &viettel, LONG_PAUSE)
         .smsc("mobifone", &mobifone, "throttle_pause_ms = 100")
         .message_route(&["viettel", "mobifone"])
         .start_up()
@@ -222,7 +225,7 @@ async fn a_throttled_message_goes_to_the_next_smsc_and_waits_only_for_the_last_o
 async fn a_throttled_message_waits_no_longer_than_its_deadline() {
     let viettel = smsc(throttling(Trigger::Always)).await;
     let router = Setup::new("")
-        .smsc("viettel", &viettel, "throttle_pause_ms = 60000")
+        .smsc("viettel", &viettel, LONG_PAUSE)
         .message_route(&["viettel"])
         .start_up()
         .await;

@@ -55,17 +55,19 @@ impl Subscriber {
         own.cloned().collect()
     }
 
-    /// How many of each kind came from this SMSC: `message` and `receipt`.
+    /// How many of each kind came from this SMSC: `message`, `receipt`, and of those `correlated`,
+    /// which name a request.
     pub(crate) fn counts(&self, smsc: &str) -> BTreeMap<&'static str, u64> {
         let mut counts = BTreeMap::new();
         for event in self.events.lock().unwrap().iter() {
-            let kind = match &event.kind {
-                Some(Kind::Message(_)) => "message",
-                Some(Kind::Receipt(_)) => "receipt",
-                None => "neither",
+            let (kind, is_correlated) = match &event.kind {
+                Some(Kind::Message(_)) => ("message", false),
+                Some(Kind::Receipt(receipt)) => ("receipt", !receipt.request_id.is_empty()),
+                None => ("neither", false),
             };
             if event.smsc == smsc {
                 *counts.entry(kind).or_default() += 1;
+                *counts.entry("correlated").or_default() += u64::from(is_correlated);
             }
         }
         counts

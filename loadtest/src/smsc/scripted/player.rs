@@ -293,7 +293,7 @@ impl Player {
             .replace("{hex}", &format!("{:X}", self.last_id))
             .replace("{padded}", &format!("{:010}", self.last_id));
         let tlvs = octets_of(&deliver.tlvs).unwrap_or_default();
-        let (source, dest) = (Address::new("84981234567"), Address::new("8049"));
+        let (source, dest) = (Address::new(&deliver.source), Address::new("8049"));
         let mut out = BytesMut::new();
         for _ in 0..deliver.times {
             let sequence = self.number_or_next(deliver.sequence);

@@ -1,0 +1,74 @@
+//! The handles of the inbox and of its subscriptions. They are fetched as the router starts, never per
+//! event.
+
+use metrics::{Counter, Gauge, counter, gauge};
+
+use super::{
+    Metrics,
+    names::{
+        INBOX_ACCEPTED, INBOX_BACKLOG, INBOX_CONSUMERS, INBOX_EVENTS, INBOX_LONG_MESSAGES,
+        INBOX_OLDEST_AGE, INBOX_REDELIVERED, INBOX_REFUSED, INBOX_UNACKNOWLEDGED,
+    },
+};
+
+impl Metrics {
+    /// The inbox.
+    pub fn inbox(&self) -> InboxMetrics {
+        let event = |verdict: &'static str| counter!(INBOX_EVENTS, "verdict" => verdict);
+        self.with(|| InboxMetrics {
+            acknowledged: event("acknowledged"),
+            later: event("later"),
+            never: event("never"),
+            reassembled: counter!(INBOX_LONG_MESSAGES, "end" => "whole"),
+            incomplete: counter!(INBOX_LONG_MESSAGES, "end" => "incomplete"),
+        })
+    }
+
+    /// One subscription of the inbox.
+    pub fn subscription(&self, name: &str) -> SubscriptionMetrics {
+        let name = || name.to_owned();
+        let refused =
+            |why: &'static str| counter!(INBOX_REFUSED, "subscription" => name(), "why" => why);
+        self.with(|| SubscriptionMetrics {
+            accepted: counter!(INBOX_ACCEPTED, "subscription" => name()),
+            refused_full: refused("full"),
+            refused_store: refused("store"),
+            redelivered: counter!(INBOX_REDELIVERED, "subscription" => name()),
+            backlog: gauge!(INBOX_BACKLOG, "subscription" => name()),
+            unacknowledged: gauge!(INBOX_UNACKNOWLEDGED, "subscription" => name()),
+            consumers: gauge!(INBOX_CONSUMERS, "subscription" => name()),
+            oldest_age: gauge!(INBOX_OLDEST_AGE, "subscription" => name()),
+        })
+    }
+}
+
+/// The handles of the inbox.
+#[allow(
+    missing_docs,
+    reason = "the metrics' meanings stand in one place, COUNTERS and GAUGES"
+)]
+#[derive(Clone)]
+pub struct InboxMetrics {
+    pub acknowledged: Counter,
+    pub later: Counter,
+    pub never: Counter,
+    pub reassembled: Counter,
+    pub incomplete: Counter,
+}
+
+/// The handles of one subscription.
+#[allow(
+    missing_docs,
+    reason = "the metrics' meanings stand in one place, COUNTERS and GAUGES"
+)]
+#[derive(Clone)]
+pub struct SubscriptionMetrics {
+    pub accepted: Counter,
+    pub refused_full: Counter,
+    pub refused_store: Counter,
+    pub redelivered: Counter,
+    pub backlog: Gauge,
+    pub unacknowledged: Gauge,
+    pub consumers: Gauge,
+    pub oldest_age: Gauge,
+}
