@@ -1,7 +1,7 @@
 //! What a message request is and what it ends in: the vocabulary between `rpc` above and the
 //! links below. It holds no behaviour and knows neither protobuf nor sockets.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{fmt, slice, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
@@ -207,8 +207,11 @@ pub struct MessageOutcome {
     pub result: MessageResult,
     /// The SMSC that was chosen.
     pub smsc: Option<Arc<str>>,
-    /// The number of parts that the message was split into; 0 if it did not come to that.
+    /// Messages on the air, which is what it costs; 0 if it did not come to that.
     pub parts: u8,
+    /// Of a long message that did not end well: the ids of the parts that the SMSC has accepted all
+    /// the same, in the order of the parts, empty for each of the others. No entry if it accepted none.
+    pub parts_accepted: Vec<Bytes>,
     /// SMSCs that were tried.
     pub attempts: u8,
     /// Whether this is the outcome of an earlier request with the same id.
@@ -273,19 +276,32 @@ impl MessageOutcome {
             },
             smsc: None,
             parts: 0,
+            parts_accepted: Vec::new(),
             attempts: 0,
             repeated: false,
         }
     }
 
+    /// The ids that the SMSC gave, by part; those that it gave none for are empty.
+    pub fn message_ids(&self) -> &[Bytes] {
+        match &self.result {
+            MessageResult::Accepted(Acceptance::Id(id)) => slice::from_ref(id),
+            MessageResult::Accepted(Acceptance::Ids(ids)) => ids,
+            MessageResult::Accepted(Acceptance::State { .. } | Acceptance::Done) => &[],
+            _ => &self.parts_accepted,
+        }
+    }
+
     /// Whether the same request may be made again without the risk of a second message.
     ///
-    /// A temporary rejection is safe because the SMSC told that it did not take the message. With
-    /// several parts it is not, because some of them may have been taken.
+    /// A temporary rejection is safe because the SMSC told that it did not take the message, unless
+    /// it has taken some of its parts.
     pub fn retry_is_safe(&self) -> bool {
         match &self.result {
             MessageResult::NotSent { .. } => true,
-            MessageResult::Rejected { temporary, .. } => *temporary && self.parts <= 1,
+            MessageResult::Rejected { temporary, .. } => {
+                *temporary && self.parts_accepted.is_empty()
+            }
             MessageResult::Accepted(_) | MessageResult::Unknown { .. } => false,
         }
     }
@@ -300,6 +316,7 @@ impl outbox::Outcome for MessageOutcome {
             },
             smsc: None,
             parts: 0,
+            parts_accepted: Vec::new(),
             attempts: 0,
             repeated: false,
         }
@@ -346,6 +363,23 @@ mod tests {
         for secret in ["9999", "57, 57", "84981234567"] {
             assert!(!shown.contains(secret), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_rejection_for_now_may_be_tried_again_unless_parts_were_accepted() {
+        let rejected = |temporary, parts_accepted| MessageOutcome {
+            result: MessageResult::Rejected {
+                status: CommandStatus::ESME_RTHROTTLED,
+                temporary,
+            },
+            parts: 2,
+            parts_accepted,
+            ..MessageOutcome::not_sent(Reason::NoLink, "")
+        };
+        assert!(rejected(true, Vec::new()).retry_is_safe());
+        assert!(!rejected(false, Vec::new()).retry_is_safe());
+        // An accepted part counts, also if the SMSC gave no id for it.
+        assert!(!rejected(true, vec![Bytes::new(); 2]).retry_is_safe());
     }
 
     #[test]

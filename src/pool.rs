@@ -27,6 +27,12 @@ impl<J> Pool<J> {
         self.links.iter().any(|link| link.is_up())
     }
 
+    /// Whether links take traffic, and all of them pause.
+    pub fn is_paused(&self) -> bool {
+        let mut up = self.links.iter().filter(|link| link.is_up()).peekable();
+        up.peek().is_some() && up.all(|link| link.is_paused())
+    }
+
     /// Waits for no answer to a request any more, on any link.
     pub fn give_up(&self) {
         self.links.iter().for_each(|link| link.give_up());
@@ -216,9 +222,11 @@ mod tests {
         assert_eq!(loads(&pool), [0, 3, 3]);
         pool.submit_together_first(&mut (0..1).collect()).unwrap();
         assert_eq!(loads(&pool), [0, 4, 3]);
+        assert!(!pool.is_paused());
         for link in pool.links() {
             link.pause_for_tests(true);
         }
+        assert!(pool.is_paused());
         pool.submit(&mut (0..5).collect()).unwrap();
         assert_eq!(loads(&pool), [4, 4, 4], "all are paused, so all wait");
     }

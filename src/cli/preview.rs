@@ -1,12 +1,12 @@
 //! `sampan preview`: what a message would become, asked of a running router. Sends nothing.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{
     Exit, Trouble,
     connect::{Connection, refused},
     report::{Form, Report, bare, reason, some},
-    send::{self, Coding},
+    send::{self, Coding, Transliteration},
 };
 use crate::rpc::proto::{
     self, Outcome, PreviewRequest, PreviewResult, Splitting, messaging_client::MessagingClient,
@@ -38,26 +38,6 @@ pub(super) struct PreviewArgs {
     form: Form,
     #[command(flatten)]
     connection: Connection,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Transliteration {
-    /// As the SMSC is configured.
-    Default,
-    /// Never.
-    Off,
-    /// Where the text needs it.
-    On,
-}
-
-impl From<Transliteration> for proto::Transliteration {
-    fn from(wanted: Transliteration) -> Self {
-        match wanted {
-            Transliteration::Default => Self::Default,
-            Transliteration::Off => Self::Off,
-            Transliteration::On => Self::On,
-        }
-    }
 }
 
 /// Prints what a message would become. [`Exit::Success`] only if it could be sent.

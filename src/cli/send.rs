@@ -31,6 +31,18 @@ pub(super) struct SendArgs {
     /// How the text is put on the air.
     #[arg(long, value_enum, default_value_t = Coding::Automatic)]
     coding: Coding,
+    /// Whether letters that GSM 7 bit lacks become their nearest ones.
+    #[arg(long, value_enum, default_value_t = Transliteration::Default)]
+    transliteration: Transliteration,
+    /// Who goes first where a bind has no room for all.
+    #[arg(long, value_enum, default_value_t = Class::Normal)]
+    class: Class,
+    /// The SMSC delivers it so many seconds after it gets it; 0 is at once.
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    schedule_s: u32,
+    /// After UNKNOWN the next SMSC of the route may be tried: the subscriber may get it twice.
+    #[arg(long)]
+    resend_after_unknown: bool,
     /// Your own id for the request; made up and printed if left out.
     #[arg(long, value_name = "ID")]
     id: Option<String>,
@@ -70,6 +82,48 @@ impl From<Coding> for proto::Coding {
     }
 }
 
+/// The choices of transliteration of the contract.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Transliteration {
+    /// As the SMSC is configured.
+    Default,
+    /// Never.
+    Off,
+    /// Where the text needs it.
+    On,
+}
+
+impl From<Transliteration> for proto::Transliteration {
+    fn from(wanted: Transliteration) -> Self {
+        match wanted {
+            Transliteration::Default => Self::Default,
+            Transliteration::Off => Self::Off,
+            Transliteration::On => Self::On,
+        }
+    }
+}
+
+/// The traffic classes of the contract.
+#[derive(Clone, Copy, ValueEnum)]
+enum Class {
+    /// One-time passwords and alarms.
+    Urgent,
+    /// Notifications and everything else.
+    Normal,
+    /// Campaigns.
+    Bulk,
+}
+
+impl From<Class> for proto::TrafficClass {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Urgent => Self::Urgent,
+            Class::Normal => Self::Normal,
+            Class::Bulk => Self::Bulk,
+        }
+    }
+}
+
 /// Sends one message and prints its outcome. [`Exit::Success`] only if the SMSC accepted it.
 pub(super) fn send(args: SendArgs) -> Result<Exit, Trouble> {
     let text = text(args.text)?;
@@ -82,6 +136,10 @@ pub(super) fn send(args: SendArgs) -> Result<Exit, Trouble> {
         route: args.route.unwrap_or_default(),
         receipt: args.receipt,
         deadline_ms: args.deadline_ms,
+        schedule_s: args.schedule_s,
+        traffic_class: proto::TrafficClass::from(args.class).into(),
+        transliteration: proto::Transliteration::from(args.transliteration).into(),
+        resend_after_unknown: args.resend_after_unknown,
         ..SubmitRequest::default()
     };
     let request_id = request.request_id.clone();

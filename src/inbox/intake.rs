@@ -68,6 +68,7 @@ impl Inbox {
     ) {
         let mut refused = Vec::new();
         let mut arriving = Vec::new();
+        let _in_turn = self.in_turn();
         for (event, responder) in events {
             self.sort(
                 now,
@@ -87,6 +88,7 @@ impl Inbox {
             // Each may be of another connection, and they are few.
             let (mut arriving, mut refused) = (Vec::new(), Vec::new());
             let (event, responder) = (held.event, held.responder);
+            let _in_turn = self.in_turn();
             self.sort(
                 now,
                 event,

@@ -123,6 +123,10 @@ pub struct Inbox {
     store: Store,
     correlate: Arc<dyn Correlate>,
     metrics: InboxMetrics,
+    /// Held from the question what receipts belong to until their write is in the store's channel:
+    /// the state of a whole message counts the receipts asked before, so they must also be handed
+    /// over before, whatever link brought them.
+    turn: Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -167,6 +171,7 @@ impl Inbox {
             store,
             correlate,
             metrics,
+            turn: Mutex::default(),
             state: Mutex::new(state),
         });
         inbox.take_up_wholes();
@@ -269,6 +274,10 @@ impl Inbox {
             }
         };
         self.store.write(changes, Box::new(done));
+    }
+
+    fn in_turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

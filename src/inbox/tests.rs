@@ -623,3 +623,46 @@ mod records {
         }
     }
 }
+
+/// Numbers receipts in the order in which it is asked, and lets others ask in between.
+#[derive(Default)]
+struct Numbering(AtomicU64);
+
+impl Correlate for Numbering {
+    fn correlate(&self, _: Instant, _: &str, _: &[u8], _: &Receipt) -> Correlation {
+        let part = self.0.fetch_add(1, Relaxed) as u8;
+        std::thread::yield_now();
+        Correlation::Known(AboutRequest {
+            part,
+            ..about("shop")
+        })
+    }
+
+    fn settled(&self, _: &mut dyn Iterator<Item = &Event>, _: bool) {}
+}
+
+#[tokio::test]
+async fn receipts_are_handed_over_in_the_order_in_which_they_were_matched_whatever_link_brings_them()
+ {
+    let correlate = Arc::new(Numbering::default());
+    let bench = Bench::with(InboxSettings::default(), Store::in_memory(), correlate);
+    std::thread::scope(|links| {
+        for _ in 0..4 {
+            links.spawn(|| {
+                for _ in 0..50 {
+                    let responder = bench.responder(1);
+                    bench.inbox.offer(bench.start, [(receipt("7"), responder)]);
+                }
+            });
+        }
+    });
+    bench.settle();
+    let consumer = bench.consumer(DEFAULT);
+    let events = consumer.next().await;
+    let order = events.iter().map(|delivery| match &delivery.event.kind {
+        EventKind::Receipt(receipt) => receipt.request.as_ref().map(|about| about.part),
+        EventKind::Message(_) => None,
+    });
+    let order: Vec<_> = order.collect();
+    assert_eq!(order, (0..200).map(Some).collect::<Vec<_>>());
+}

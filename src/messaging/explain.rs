@@ -6,7 +6,7 @@ use super::Messaging;
 use crate::{
     client::ClientName,
     message::Message,
-    route::{Asked, Explanation},
+    route::{Asked, Explanation, Health},
 };
 
 impl Messaging {
@@ -16,6 +16,14 @@ impl Messaging {
         let turn = self.turn.load(Relaxed);
         self.routes
             .load()
-            .explain(&asked, turn, &|name| self.is_up(name))
+            .explain(&asked, turn, &|name| self.health(name))
+    }
+
+    fn health(&self, smsc: &str) -> Health {
+        match self.smscs.get(smsc).map(|smsc| &smsc.pool) {
+            Some(pool) if pool.is_paused() => Health::Paused,
+            Some(pool) if pool.is_up() => Health::Up,
+            Some(_) | None => Health::Down,
+        }
     }
 }

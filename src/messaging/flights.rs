@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use slab::Slab;
 
 use super::{
@@ -42,7 +43,9 @@ pub(super) struct Flight {
     pub(super) plan: Option<Plan>,
     /// An SMSC that may have it although another one was tried after it, and why.
     pub(super) doubt: Option<(Arc<str>, MessageResult)>,
-    /// How many parts it has now, and how they ended.
+    /// Messages on the air that it makes.
+    pub(super) cost: u8,
+    /// How many PDUs it has now, and how they ended.
     progress: Progress,
 }
 
@@ -84,6 +87,7 @@ impl Flight {
             attempts: 0,
             plan: None,
             doubt: None,
+            cost: 1,
             progress: Progress::Whole,
         }
     }
@@ -159,11 +163,19 @@ impl Flight {
         }
     }
 
-    /// The number of parts; at least one.
-    pub(super) fn parts(&self) -> u8 {
+    /// The number of PDUs; at least one.
+    pub(super) fn pdus(&self) -> u8 {
         match &self.progress {
             Progress::Whole => 1,
             Progress::Parts(parts) => u8::try_from(parts.count()).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// The ids of the parts that the SMSC has accepted, as [`Parts::accepted`] gives them.
+    pub(super) fn parts_accepted(&self) -> Vec<Bytes> {
+        match &self.progress {
+            Progress::Whole => Vec::new(),
+            Progress::Parts(parts) => parts.accepted(),
         }
     }
 
@@ -212,7 +224,7 @@ const PART_BITS: u32 = 8;
 impl Open<'_> {
     /// Takes a flight in, and gives the ticket numbers of its parts, in their order.
     pub(super) fn insert(&mut self, flight: Flight) -> impl Iterator<Item = TicketNumber> + use<> {
-        let parts = u64::from(flight.parts());
+        let parts = u64::from(flight.pdus());
         let place = (self.0.insert(flight) as u64) << PART_BITS;
         (0..parts).map(move |part| TicketNumber(place | part))
     }

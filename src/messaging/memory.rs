@@ -6,7 +6,6 @@
 
 use std::{
     collections::VecDeque,
-    slice,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -17,7 +16,7 @@ use super::flights::{Errand, Flight};
 use crate::{
     clock,
     iso8583::session::Now,
-    message::{Acceptance, MessageOutbox, MessageOutcome, MessageRequest, MessageResult},
+    message::{MessageOutbox, MessageOutcome, MessageRequest},
     metrics::Metrics,
     outbox::{Answers, Reply},
     outcome::Reason,
@@ -173,7 +172,7 @@ impl Memory {
         }
     }
 
-    /// Expects the receipts of what was accepted. True if their callers have to wait for the store.
+    /// Expects the receipts of what was accepted, be it only some parts. True if their callers have to wait for the store.
     fn expect(
         &self,
         now: Now,
@@ -188,12 +187,8 @@ impl Memory {
                 else {
                     continue;
                 };
-                let message_ids = match &outcome.result {
-                    MessageResult::Accepted(Acceptance::Id(id)) => slice::from_ref(id),
-                    MessageResult::Accepted(Acceptance::Ids(ids)) => ids,
-                    _ => continue,
-                };
-                if submission.message.receipt {
+                let message_ids = outcome.message_ids();
+                if submission.message.receipt && !message_ids.is_empty() {
                     expecting
                         .get_or_insert_with(|| self.receipts.expecting(now, smsc))
                         .expect(&Expected {

@@ -45,7 +45,7 @@ use crate::{
     pool::Pool,
     route::{Asked, Plan, Routes},
 };
-use build::Pdus;
+use build::{Built, Pdus};
 use failover::{Situation, Verdict};
 use flights::{Errand, Flight, Flights, Submission};
 pub use limiter::Limiter;
@@ -326,10 +326,24 @@ impl Messaging {
         Ok(())
     }
 
-    /// The next SMSC of a message, and the PDUs for it.
+    /// The next SMSC of a message that can carry it, and the PDUs for it.
     fn prepare_next(&self, flight: &mut Flight) -> Result<(&Smsc, Pdus), Refusal> {
-        let smsc = self.next_smsc(flight.plan.as_mut().ok_or_else(lost_track)?)?;
-        Ok((smsc, self.pdus(smsc, flight)?))
+        let mut cannot_carry = None;
+        loop {
+            let plan = flight.plan.as_mut().ok_or_else(lost_track)?;
+            let smsc = match self.next_smsc(plan) {
+                Ok(smsc) => smsc,
+                // That no further SMSC is up matters less than what was wrong for this one.
+                Err(none_left) => return Err(cannot_carry.unwrap_or(none_left)),
+            };
+            match self.build(smsc, flight) {
+                Ok(built) => {
+                    flight.cost = built.parts;
+                    return Ok((smsc, built.pdus));
+                }
+                Err(refusal) => cannot_carry = Some(cannot_carry.unwrap_or(refusal)),
+            }
+        }
     }
 
     /// The next SMSC of a plan that has a healthy bind.
@@ -345,16 +359,15 @@ impl Messaging {
     }
 
     /// The PDUs of a message for an SMSC; the same each time.
-    fn pdus(&self, smsc: &Smsc, flight: &Flight) -> Result<Pdus, Refusal> {
+    fn build(&self, smsc: &Smsc, flight: &Flight) -> Result<Built, Refusal> {
         let (Errand::Message(submission), Some(plan)) = (&flight.errand, &flight.plan) else {
             return Err(lost_track());
         };
         let message = &submission.message;
         let default_source = plan.route().default_source.as_ref();
         let source = message.source.as_ref().or(default_source);
-        let built = build::submit(message, source, &smsc.settings, || submission.reference)
-            .map_err(|detail| (Reason::Invalid, detail))?;
-        Ok(built.pdus)
+        build::submit(message, source, &smsc.settings, || submission.reference)
+            .map_err(|detail| (Reason::Invalid, detail))
     }
 
     fn is_up(&self, smsc: &str) -> bool {
@@ -447,7 +460,6 @@ impl Messaging {
                 if let MessageResult::Unknown { .. } = result {
                     flight.doubt = Some((Arc::clone(peer), result.clone()));
                 }
-                let parts = flight.parts();
                 match self.prepare_next(&mut flight) {
                     Ok((next, pdus)) => {
                         smsc.metrics.failed_over.increment(1);
@@ -459,7 +471,7 @@ impl Messaging {
                     }
                     // What went wrong here matters to the caller, not that the next SMSC could not
                     // carry it or has gone down meanwhile.
-                    Err((reason, _)) => trace!(parts, reason = reason.as_str(), "no fail-over"),
+                    Err((reason, _)) => trace!(reason = reason.as_str(), "no fail-over"),
                 }
             }
         }
@@ -502,7 +514,7 @@ impl Messaging {
         let mut batch: VecDeque<SmscJob> = VecDeque::new();
         let mut long: Vec<VecDeque<SmscJob>> = Vec::new();
         for (mut flight, result) in again {
-            let (pdus, jobs) = match self.pdus(smsc, &flight) {
+            let (pdus, jobs) = match self.build(smsc, &flight).map(|built| built.pdus) {
                 Ok(Pdus::One(pdu)) => (vec![pdu], &mut batch),
                 Ok(Pdus::Parts(pdus)) => (pdus, long.push_mut(VecDeque::new())),
                 Err(_) => {
@@ -548,15 +560,20 @@ enum After<'a> {
 /// What the caller of a flight is told. Once a message may have arrived somewhere, only that it was
 /// accepted after all is better news.
 fn outcome(flight: &mut Flight, smsc: &Arc<str>, result: MessageResult) -> MessageOutcome {
-    let doubt = match &result {
-        MessageResult::Accepted(_) => None,
-        _ => flight.doubt.take(),
+    let (doubt, parts_accepted) = match &result {
+        MessageResult::Accepted(_) => (None, Vec::new()),
+        _ => (flight.doubt.take(), flight.parts_accepted()),
     };
-    let (smsc, result) = doubt.unwrap_or_else(|| (Arc::clone(smsc), result));
+    let (smsc, result, parts_accepted) = match doubt {
+        // Ids of one SMSC mean nothing to another one.
+        Some((smsc, result)) => (smsc, result, Vec::new()),
+        None => (Arc::clone(smsc), result, parts_accepted),
+    };
     MessageOutcome {
         result,
         smsc: Some(smsc),
-        parts: flight.parts(),
+        parts: flight.cost,
+        parts_accepted,
         attempts: flight.attempts,
         repeated: false,
     }
@@ -592,7 +609,8 @@ impl Ends for Messaging {
         let outcome = MessageOutcome {
             result,
             smsc: None,
-            parts: flight.parts(),
+            parts: flight.cost,
+            parts_accepted: Vec::new(),
             attempts: flight.attempts,
             repeated: false,
         };

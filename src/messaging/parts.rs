@@ -46,6 +46,20 @@ impl Parts {
         is_last.then(|| whole(&self.ends))
     }
 
+    /// The ids of the parts that the SMSC accepted, in the order of the parts, empty for each of the
+    /// others; nothing if it accepted none.
+    pub(super) fn accepted(&self) -> Vec<Bytes> {
+        let is_accepted = |end: &MessageResult| matches!(end, MessageResult::Accepted(_));
+        if !self.ends.iter().any(is_accepted) {
+            return Vec::new();
+        }
+        let id = |end: &MessageResult| match end {
+            MessageResult::Accepted(Acceptance::Id(id)) => id.clone(),
+            _ => Bytes::new(),
+        };
+        self.ends.iter().map(id).collect()
+    }
+
     /// How the parts ended, once the last of them has.
     pub(super) fn ends(&self) -> &[MessageResult] {
         &self.ends
@@ -147,6 +161,21 @@ mod tests {
             whole_of(vec![(2, id("c")), (0, id("a")), (1, id("b"))]),
             MessageResult::Accepted(Acceptance::Ids(ids.to_vec()))
         );
+    }
+
+    #[test]
+    fn the_ids_of_accepted_parts_are_kept_at_their_places_however_the_others_ended() {
+        let mut parts = Parts::new(3);
+        for (index, end) in [(0, rejected()), (2, id("c")), (1, not_sent())] {
+            parts.conclude(index, end);
+        }
+        let ids = ["", "", "c"].map(|id| Bytes::from_static(id.as_bytes()));
+        assert_eq!(parts.accepted(), ids);
+        let mut none = Parts::new(2);
+        for index in 0..2 {
+            none.conclude(index, rejected());
+        }
+        assert_eq!(none.accepted(), [""; 0]);
     }
 
     #[test]

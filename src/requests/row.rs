@@ -4,6 +4,8 @@
 //!  stored:  version 1 | digest 16 | fingerprint 8 | since 4 | outcome
 //!  outcome: nothing while there is none, else
 //!           kind 1 | parts 1 | attempts 1 | smsc length 1 | smsc | what the kind says
+//!           where only some parts were accepted: count of ids 1 | each: length 1 | id, before
+//!           what the kind says
 //! ```
 
 use std::sync::Arc;
@@ -22,6 +24,8 @@ const ACCEPTED_ONE: u8 = 1;
 const ACCEPTED_MANY: u8 = 2;
 const REJECTED: u8 = 3;
 const UNKNOWN: u8 = 4;
+/// Added to the kind where ids of accepted parts stand before the rest.
+const WITH_PARTS: u8 = 0x80;
 
 /// The reasons why an end is unknown; their places are stored.
 const REASONS: [Reason; 5] = [
@@ -81,18 +85,21 @@ pub(super) fn pack(outcome: &MessageOutcome) -> Box<[u8]> {
         MessageResult::Rejected { .. } => REJECTED,
         MessageResult::NotSent { .. } | MessageResult::Unknown { .. } => UNKNOWN,
     };
+    let parts_accepted = &outcome.parts_accepted;
+    let kind = match parts_accepted.is_empty() {
+        true => kind,
+        false => kind | WITH_PARTS,
+    };
     let mut bytes = vec![kind, outcome.parts, outcome.attempts, smsc.len() as u8];
     bytes.extend(smsc);
+    if !parts_accepted.is_empty() {
+        // A message has at most 255 parts.
+        bytes.push(parts_accepted.len() as u8);
+        push_ids(&mut bytes, parts_accepted);
+    }
     match &outcome.result {
         MessageResult::Accepted(Acceptance::Id(id)) => bytes.extend(id),
-        MessageResult::Accepted(Acceptance::Ids(ids)) => {
-            for id in ids {
-                // An id has at most 255 octets, or the session would not have taken it.
-                let id = id.get(..255).unwrap_or(id);
-                bytes.push(id.len() as u8);
-                bytes.extend(id);
-            }
-        }
+        MessageResult::Accepted(Acceptance::Ids(ids)) => push_ids(&mut bytes, ids),
         MessageResult::Accepted(Acceptance::State { .. } | Acceptance::Done) => {}
         MessageResult::Rejected { status, temporary } => {
             bytes.extend(status.0.to_le_bytes());
@@ -107,6 +114,15 @@ pub(super) fn pack(outcome: &MessageOutcome) -> Box<[u8]> {
     bytes.into()
 }
 
+fn push_ids(bytes: &mut Vec<u8>, ids: &[Bytes]) {
+    for id in ids {
+        // An id has at most 255 octets, or the session would not have taken it.
+        let id = id.get(..255).unwrap_or(id);
+        bytes.push(id.len() as u8);
+        bytes.extend(id);
+    }
+}
+
 /// What [`pack`] made, as a repeated outcome. `smsc` lends its name where it is the same.
 pub(super) fn unpack(bytes: &[u8], smsc: Option<&Arc<str>>) -> Option<MessageOutcome> {
     let ([kind, parts, attempts, smsc_length], rest) = bytes.split_first_chunk()?;
@@ -116,9 +132,16 @@ pub(super) fn unpack(bytes: &[u8], smsc: Option<&Arc<str>>) -> Option<MessageOut
         Some(smsc) if **smsc == *name => Some(Arc::clone(smsc)),
         Some(_) | None => (!name.is_empty()).then(|| name.into()),
     };
-    let result = match *kind {
+    let (parts_accepted, rest) = match kind & WITH_PARTS {
+        0 => (Vec::new(), rest),
+        _ => {
+            let (count, rest) = rest.split_first()?;
+            ids(rest, usize::from(*count))?
+        }
+    };
+    let result = match kind & !WITH_PARTS {
         ACCEPTED_ONE => MessageResult::Accepted(Acceptance::Id(Bytes::copy_from_slice(rest))),
-        ACCEPTED_MANY => MessageResult::Accepted(Acceptance::Ids(ids(rest)?)),
+        ACCEPTED_MANY => MessageResult::Accepted(Acceptance::Ids(ids(rest, usize::MAX)?.0)),
         REJECTED => {
             let (status, rest) = rest.split_first_chunk()?;
             let [temporary] = rest else { return None };
@@ -140,19 +163,23 @@ pub(super) fn unpack(bytes: &[u8], smsc: Option<&Arc<str>>) -> Option<MessageOut
         result,
         smsc,
         parts: *parts,
+        parts_accepted,
         attempts: *attempts,
         repeated: true,
     })
 }
 
-fn ids(mut bytes: &[u8]) -> Option<Vec<Bytes>> {
+/// At most so many ids, and what follows them.
+fn ids(mut bytes: &[u8], count_max: usize) -> Option<(Vec<Bytes>, &[u8])> {
     let mut ids = Vec::new();
-    while let Some((length, rest)) = bytes.split_first() {
+    while ids.len() < count_max
+        && let Some((length, rest)) = bytes.split_first()
+    {
         let (id, rest) = rest.split_at_checked(usize::from(*length))?;
         ids.push(Bytes::copy_from_slice(id));
         bytes = rest;
     }
-    Some(ids)
+    Some((ids, bytes))
 }
 
 #[cfg(test)]
@@ -164,8 +191,17 @@ mod tests {
             result,
             smsc: Some("viettel".into()),
             parts: 2,
+            parts_accepted: Vec::new(),
             attempts: 1,
             repeated: true,
+        }
+    }
+
+    fn partly(outcome: MessageOutcome) -> MessageOutcome {
+        let parts_accepted = vec![Bytes::new(), Bytes::from_static(b"4F2B")];
+        MessageOutcome {
+            parts_accepted,
+            ..outcome
         }
     }
 
@@ -184,7 +220,9 @@ mod tests {
             },
         ]
         .map(outcome)
-        .into()
+        .into_iter()
+        .flat_map(|outcome| [outcome.clone(), partly(outcome)])
+        .collect()
     }
 
     #[test]

@@ -281,6 +281,7 @@ fn interrupted() -> MessageOutcome {
         },
         smsc: None,
         parts: 0,
+        parts_accepted: Vec::new(),
         attempts: 0,
         repeated: true,
     }

@@ -66,6 +66,7 @@ fn outcome(result: MessageResult) -> MessageOutcome {
         result,
         smsc: Some("viettel".into()),
         parts: 1,
+        parts_accepted: Vec::new(),
         attempts: 1,
         repeated: false,
     }

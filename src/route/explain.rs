@@ -9,6 +9,17 @@ use super::{Asked, Choice, MessageRoute, NoRoute, Plan, Routes};
 /// program wrote.
 const ROUTES_TOLD_MAX: usize = 100;
 
+/// Whether an SMSC takes messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// A bind is up.
+    Up,
+    /// Binds are up, and all of them pause because the SMSC wants less: what they get waits.
+    Paused,
+    /// No bind is up.
+    Down,
+}
+
 /// What would become of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
@@ -27,7 +38,7 @@ impl Routes {
         &self,
         asked: &Asked<'_>,
         turn: u64,
-        is_healthy: &dyn Fn(&str) -> bool,
+        health: &dyn Fn(&str) -> Health,
     ) -> Explanation {
         let mut steps = Vec::new();
         if asked.message().route.is_empty() {
@@ -42,7 +53,7 @@ impl Routes {
                     true => steps.push(format!("route {name}: chosen")),
                     false => steps.push(format!("route {name}: chosen, because it is named")),
                 }
-                smscs = tell_smscs(route, asked, turn, is_healthy, &mut steps);
+                smscs = tell_smscs(route, asked, turn, health, &mut steps);
             }
             Err(refusal) => steps.push(format!("no route: {}", refusal.told(asked.message()))),
         }
@@ -81,7 +92,7 @@ fn tell_smscs(
     route: &Arc<MessageRoute>,
     asked: &Asked<'_>,
     turn: u64,
-    is_healthy: &dyn Fn(&str) -> bool,
+    health: &dyn Fn(&str) -> Health,
     steps: &mut Vec<String>,
 ) -> Vec<Arc<str>> {
     let choice = route.smscs.choice();
@@ -105,14 +116,24 @@ fn tell_smscs(
         if let Some(cost) = member.cost {
             line += &format!("cost {cost}, ");
         }
-        line += &match (is_healthy(name), plan.next(|other| *other == **name)) {
-            (false, _) => "no bind is up: skipped".to_owned(),
-            (true, None) => "up, but not tried: failover_max".to_owned(),
-            (true, Some(_)) => {
-                smscs.push(Arc::clone(name));
-                format!("up: number {}", smscs.len())
-            }
+        let health = health(name);
+        let next = match health {
+            Health::Down => None,
+            Health::Up | Health::Paused => plan.next(|other| *other == **name),
         };
+        line += match health {
+            Health::Down => "no bind is up: skipped",
+            Health::Up => "up",
+            Health::Paused => "up, every bind pauses because the SMSC wants less",
+        };
+        match (health, next) {
+            (Health::Down, _) => {}
+            (_, None) => line += ", but not tried: failover_max",
+            (_, Some(_)) => {
+                smscs.push(Arc::clone(name));
+                line += &format!(": number {}", smscs.len());
+            }
+        }
         steps.push(line);
     }
     if smscs.is_empty() {
@@ -134,8 +155,15 @@ mod tests {
         let mut message = message("84901234567", "1234 is your PIN");
         message.route = name.into();
         let asked = Asked::new(&client, &message);
-        Routes::new(routes, vec![]).explain(&asked, 0, &|name| up.contains(name))
+        Routes::new(routes, vec![]).explain(&asked, 0, &|name| match (up.contains(name), name) {
+            (false, _) => Health::Down,
+            (true, PAUSED) => Health::Paused,
+            (true, _) => Health::Up,
+        })
     }
+
+    /// An SMSC whose binds pause, if it is up.
+    const PAUSED: &str = "c";
 
     fn names(explanation: &Explanation) -> Vec<&str> {
         explanation.smscs.iter().map(|name| &**name).collect()
@@ -165,7 +193,7 @@ mod tests {
                 "choice: ordered; further SMSCs after one that does not take it: at most 2",
                 "smsc a: up: number 1",
                 "smsc b: no bind is up: skipped",
-                "smsc c: up: number 2",
+                "smsc c: up, every bind pauses because the SMSC wants less: number 2",
             ]
         );
     }

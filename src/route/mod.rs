@@ -32,7 +32,7 @@ use std::{
 use self::prefix::PrefixTable;
 pub use self::{
     conditions::{Asked, BodyCoding, Conditions, Keyword, SourcePattern, Unmet},
-    explain::Explanation,
+    explain::{Explanation, Health},
     plan::Plan,
     smscs::{Choice, Member, Point, SMSCS_MAX, SmscSet, Sticky},
 };

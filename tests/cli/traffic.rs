@@ -64,6 +64,46 @@ fn an_accepted_message_is_told_with_the_smscs_id() {
 }
 
 #[test]
+fn a_message_may_be_urgent_scheduled_simplified_and_sent_elsewhere_after_unknown() {
+    let scratch = Scratch::new();
+    let smsc = Smsc::start(Answers::All);
+    let router = Router::start(&scratch, &config(&smsc.address, NOBODY));
+    router.wait_until("viettel", "up");
+    let send = ["send", "--to", "84981112233", "--class", "urgent"];
+    let more = ["--transliteration", "on", "--resend-after-unknown"];
+    let sent = router.ask(&[&send[..], &more, &["--schedule-s", "60", "Xin chào"]].concat());
+    assert_eq!((sent.code, sent.err.as_str()), (0, ""), "{sent:?}");
+    // More than the standard's relative time can say: the field has reached the router.
+    let refused = router.ask(&[&send[..], &["--schedule-s", "9999999", "x"]].concat());
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.out.contains("schedule_s: 9999999"), "{refused:?}");
+}
+
+#[test]
+fn a_preview_tells_what_a_running_router_would_make_of_a_text_and_sends_nothing() {
+    let scratch = Scratch::new();
+    let router = Router::start(&scratch, &config(NOBODY, NOBODY));
+    let preview = ["preview", "--to", "84981112233", "--text"];
+    let long = "a".repeat(161);
+    let told = router.ask(&[&preview[..], &[&long]].concat());
+    assert_eq!((told.code, told.err.as_str()), (0, ""), "{told:?}");
+    for line in [
+        "PREVIEW\n",
+        "vietnam\n",
+        "GSM7\n",
+        "parts                   2\n",
+    ] {
+        assert!(told.out.contains(line), "{line} in {}", told.out);
+    }
+    let ask = [&preview[..], &["Xin chào ạ", "--transliteration", "on"]].concat();
+    let simplified = router.ask(&ask);
+    assert!(simplified.out.contains("Xin chào a"), "{}", simplified.out);
+    let nowhere = router.ask(&["preview", "--to", "12025550100", "--text", "x"]);
+    assert_eq!(nowhere.code, 1, "{nowhere:?}");
+    assert!(nowhere.out.contains("NO_ROUTE\n"), "{}", nowhere.out);
+}
+
+#[test]
 fn a_payment_is_approved_looked_up_and_taken_back_by_its_id() {
     let scratch = Scratch::new();
     let router = Router::start(&scratch, &config(NOBODY, &start_bank(Answers::All)));

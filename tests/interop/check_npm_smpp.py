@@ -24,7 +24,7 @@ VIETNAMESE = "Bạn vừa nạp 50.000đ vào tài khoản. Số dư: 1.234.567�
 
 CONFIGURATION = """
 [inbox]
-acknowledge_timeout_ms = {acknowledge_timeout_ms}
+redeliver_after_ms = {acknowledge_timeout_ms}
 
 [[smsc]]
 name = "npm"

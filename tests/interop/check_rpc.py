@@ -148,7 +148,7 @@ def health_and_reflection(channel):
     check(set(SERVICES) <= set(database.get_services()), "reflection lists the services")
     pool = descriptor_pool.DescriptorPool(database)
     methods = {m.name for m in pool.FindServiceByName("sampan.v1.Messaging").methods}
-    check_equal(methods, {"Submit", "SubmitStream", "Query", "Cancel", "Replace", "Receive"},
+    check_equal(methods, {"Submit", "SubmitStream", "Query", "Cancel", "Replace", "Receive", "Preview", "ExplainRoute"},
                 "and describes the methods of Messaging")
 
 

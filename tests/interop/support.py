@@ -24,14 +24,17 @@ from grpc_tools import protoc
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+# The router under test: `debug` or `release`. The simulators are always those of the debug build.
+PROFILE = os.environ.get("SAMPAN_PROFILE", "debug")
 LIMIT_S = 30.0
 
 
 def binary(name):
     """A program of this workspace, as `cargo build --workspace` made it."""
-    path = TARGET / "debug" / name
+    path = TARGET / (PROFILE if name == "sampan" else "debug") / name
     if not path.exists():
-        sys.exit(f"{path} is missing: run `cargo build --workspace` first")
+        release = " --release" if path.parent.name == "release" else ""
+        sys.exit(f"{path} is missing: run `cargo build{release} --workspace --bins` first")
     return str(path)
 
 

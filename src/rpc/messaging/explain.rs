@@ -3,7 +3,7 @@
 use crate::{
     client::ClientName,
     message::Message,
-    route::{Asked, Explanation, Routes},
+    route::{Asked, Explanation, Health, Routes},
     rpc::{
         fault::Fault,
         messaging::translate,
@@ -62,5 +62,5 @@ pub fn explain_offline(
 ) -> Result<RouteExplanation, String> {
     let asked = AskedRoute::read(request, caller).map_err(|fault| fault.to_string())?;
     let message = Asked::new(&asked.client, &asked.message);
-    Ok(told(routes.explain(&message, 0, &|_| true)))
+    Ok(told(routes.explain(&message, 0, &|_| Health::Up)))
 }

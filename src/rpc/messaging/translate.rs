@@ -226,12 +226,13 @@ pub(super) fn submit_result(request_id: Arc<str>, outcome: MessageOutcome) -> Su
     let parts = outcome.parts.into();
     let attempts = outcome.attempts.into();
     let repeated = outcome.repeated;
-    let (told, acceptance) = Told::of(outcome.result);
+    let message_ids = outcome.message_ids().iter().map(|id| text(id)).collect();
+    let (told, _) = Told::of(outcome.result);
     SubmitResult {
         request_id: request_id.as_ref().to_owned(),
         outcome: told.outcome.into(),
         retry_is_safe,
-        message_ids: acceptance.map(message_ids).unwrap_or_default(),
+        message_ids,
         rejection: told.rejection,
         reason: told.reason.into(),
         detail: told.detail,
@@ -330,14 +331,6 @@ fn rejection(status: CommandStatus, temporary: bool) -> proto::Rejection {
         command_status: status.0,
         name: status.to_string(),
         temporary,
-    }
-}
-
-fn message_ids(acceptance: Acceptance) -> Vec<String> {
-    match acceptance {
-        Acceptance::Id(id) => vec![text(&id)],
-        Acceptance::Ids(ids) => ids.iter().map(|id| text(id)).collect(),
-        Acceptance::State { .. } | Acceptance::Done => Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use loadtest::{
     smsc::{Refusal, Smsc, SmscBehaviour, status},
 };
 use sampan::rpc::proto::{
-    ExplainRouteRequest, Outcome, Reason, RouteExplanation, SubmitRequest, SubmitResult,
+    ExplainRouteRequest, Outcome, Reason, RouteExplanation, SubmitRequest, SubmitResult, Tlv,
     submit_request::Body,
 };
 
@@ -80,6 +80,31 @@ async fn a_temporary_rejection_sends_the_message_to_the_next_smsc() {
         let counted = "sampan_message_failovers_total{smsc=\"viettel\"} 1";
         assert!(figures.contains(counted), "not counted");
     }
+}
+
+#[tokio::test]
+async fn a_message_that_one_smsc_cannot_carry_goes_to_the_one_after_it() {
+    let viettel = smsc(refusing(Trigger::Always, status::RSYSERR)).await;
+    let mobifone = smsc(willing()).await;
+    let vinaphone = smsc(willing()).await;
+    let router = Setup::new("")
+        .smsc("viettel", &viettel, "")
+        // Would write the parameter that the caller has given.
+        .smsc("mobifone", &mobifone, "splitting = \"sar\"")
+        .smsc("vinaphone", &vinaphone, "")
+        .message_route(&["viettel", "mobifone", "vinaphone"])
+        .start_up()
+        .await;
+    let request = SubmitRequest {
+        tlvs: vec![Tlv {
+            tag: 0x020C,
+            value: vec![0, 7].into(),
+        }],
+        ..long()
+    };
+    let result = submit(&router.messaging(), request).await;
+    assert_eq!(told(&result), (Outcome::Accepted, "vinaphone", 2));
+    assert_eq!(mobifone.totals().submitted, 0);
 }
 
 #[tokio::test]

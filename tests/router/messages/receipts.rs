@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use loadtest::{
-    fault::{DelayMs, Timing},
-    smsc::{Delivering, IdFormat, Smsc, SmscBehaviour},
+    fault::{DelayMs, Timing, Trigger},
+    smsc::{Delivering, IdFormat, Refusal, Smsc, SmscBehaviour, status},
 };
 use sampan::rpc::proto::{
     Event, MessageState, Outcome, Receipt, SubmitRequest, event::Kind, submit_request::Body,
 };
 
 use super::events::Subscriber;
-use crate::support::{Router, Setup, message, submit_all};
+use crate::support::{Router, Setup, message, submit, submit_all};
 
 async fn router_for(smsc: &Smsc, keys: &str) -> Router {
     Setup::new("")
@@ -104,6 +104,51 @@ async fn a_receipt_that_comes_before_its_submit_sm_resp_finds_its_request() {
         .lines()
         .find(|line| line.starts_with("sampan_receipts_total{outcome=\"held\"}"));
     assert!(held.is_some_and(|line| !line.ends_with(" 0")), "{held:?}");
+}
+
+#[tokio::test]
+async fn accepted_parts_of_a_message_that_was_rejected_are_told_and_their_receipts_find_it() {
+    let smsc = Smsc::start(SmscBehaviour {
+        refuse: Some(Refusal {
+            trigger: Trigger::Every(2),
+            status: status::RINVDSTADR,
+        }),
+        delivering: Delivering {
+            delay: DelayMs::fixed(5),
+            ..Delivering::default()
+        },
+        ..SmscBehaviour::default()
+    })
+    .await
+    .unwrap();
+    let router = router_for(&smsc, "").await;
+    let mut subscriber = Subscriber::new(router.messaging()).await;
+    let request = SubmitRequest {
+        body: Some(Body::Text("long ".repeat(80))),
+        ..with_receipt(1)
+    };
+    let told = submit(&router.messaging(), request).await;
+    assert_eq!(told.outcome(), Outcome::Rejected);
+    assert!(!told.retry_is_safe);
+    let given: Vec<bool> = told.message_ids.iter().map(|id| !id.is_empty()).collect();
+    assert_eq!(given, [true, false, true]);
+    let mut parts = Vec::new();
+    while parts.len() < 2 {
+        let events = subscriber.next().await;
+        subscriber.acknowledge(&events).await;
+        for receipt in events.into_iter().map(receipt_of) {
+            let place = receipt.part as usize - 1;
+            assert_eq!(receipt.request_id, "message-1");
+            assert_eq!(receipt.message_id, told.message_ids[place]);
+            assert_eq!(
+                (receipt.parts, receipt.whole_state()),
+                (3, MessageState::Enroute)
+            );
+            parts.push(receipt.part);
+        }
+    }
+    parts.sort_unstable();
+    assert_eq!(parts, [1, 3]);
 }
 
 #[tokio::test]

@@ -51,6 +51,7 @@ async fn what_a_preview_promises_the_smsc_gets_in_every_way_of_splitting() {
                 let told = preview(&router, &request).await;
                 let result = submit(&router.messaging(), request).await;
                 assert_eq!(result.outcome(), Outcome::Accepted, "{result:?}");
+                assert_eq!(result.parts, told.parts, "what it costs");
                 let messages = smsc.books().messages;
                 let got = &messages[seen..];
                 seen = messages.len();
