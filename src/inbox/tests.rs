@@ -386,9 +386,10 @@ async fn a_part_whose_first_copy_did_not_get_into_the_store_serves_in_its_place(
     let gate = Gate::shut(&bench.store);
     let again = [(part(9, 2, 1, "a"), bench.responder(2))];
     bench.inbox.offer(bench.start, again);
-    let mut state = bench.inbox.lock();
-    state.seen.not_arriving(&[first], &connection(1));
-    drop(state);
+    {
+        let mut state = bench.inbox.lock();
+        state.seen.not_arriving(&[first], &connection(1));
+    }
     gate.open();
     bench.deliver(2, part(9, 2, 2, "b"));
     let events = bench.consumer("").next().await;
