@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::event::{Event, EventKind};
 
-/// Fingerprints kept at most; the oldest go first. Some twenty megabytes.
+/// Fingerprints kept at most; the oldest go first. Some fifty megabytes.
 pub const SEEN_MAX: usize = 262_144;
 
 /// What two deliveries of the same PDU have in common.
@@ -94,7 +94,9 @@ impl Seen {
     pub(super) fn new(window_ms: i64) -> Self {
         Self {
             window_ms,
-            last: HashMap::new(),
+            // At half of what it has room for, a map clears away in place what was removed; with
+            // more in it, it would grow once more, some time after it was full.
+            last: HashMap::with_capacity(2 * SEEN_MAX),
             arriving: HashMap::new(),
             groups: VecDeque::new(),
             held: 0,
@@ -196,4 +198,34 @@ pub(super) fn decode(row: &[u8]) -> Option<(i64, Vec<Fingerprint>)> {
     let (fingerprints, left) = rest.as_chunks();
     left.is_empty()
         .then(|| (i64::from_be_bytes(*at_ms), fingerprints.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_memory_does_not_grow_any_more_however_much_comes() {
+        let mut seen = Seen::new(i64::MAX);
+        let begun_with = seen.last.capacity();
+        const GROUP: u64 = 1_024;
+        for key in 0..8 * SEEN_MAX as u64 / GROUP {
+            let numbers = key * GROUP..(key + 1) * GROUP;
+            let fingerprint = |number: u64| {
+                // Spread, as digests are.
+                u128::from(number)
+                    .wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)
+                    .to_le_bytes()
+            };
+            seen.remember(key, 0, numbers.map(fingerprint).collect(), &None);
+            seen.expire(0);
+            assert!(seen.last.len() <= SEEN_MAX);
+        }
+        // Its room is counted without what is not cleared away yet.
+        assert!(
+            seen.last.capacity() <= begun_with,
+            "{}",
+            seen.last.capacity()
+        );
+    }
 }

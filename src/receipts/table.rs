@@ -117,9 +117,10 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
-            // At half load a map needs no rehash for what was removed.
+            // At half of what it has room for, a map clears away in place what was removed; with
+            // more in it, it would grow once more, some time after it was full.
             parts: HashMap::with_capacity_and_hasher(
-                limits.pending_max.saturating_mul(3) / 2,
+                limits.pending_max.saturating_mul(2),
                 BuildHasherDefault::default(),
             ),
             pending: Aged::with_capacity(limits.pending_max),

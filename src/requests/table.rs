@@ -97,9 +97,10 @@ pub(super) struct Table<J> {
 impl<J> Table<J> {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
-            // At half load a map needs no rehash for what was removed.
+            // At half of what it has room for, a map clears away in place what was removed; with
+            // more in it, it would grow once more, some time after it was full.
             ids: HashMap::with_capacity_and_hasher(
-                limits.ids_max.saturating_mul(3) / 2,
+                limits.ids_max.saturating_mul(2),
                 BuildHasherDefault::default(),
             ),
             kept: Aged::with_capacity(limits.ids_max),
