@@ -82,7 +82,9 @@ fn a_message_may_be_urgent_scheduled_simplified_and_sent_elsewhere_after_unknown
 #[test]
 fn a_preview_tells_what_a_running_router_would_make_of_a_text_and_sends_nothing() {
     let scratch = Scratch::new();
-    let router = Router::start(&scratch, &config(NOBODY, NOBODY));
+    let smsc = Smsc::start(Answers::All);
+    let router = Router::start(&scratch, &config(&smsc.address, NOBODY));
+    router.wait_until("viettel", "up");
     let preview = ["preview", "--to", "84981112233", "--text"];
     let long = "a".repeat(161);
     let told = router.ask(&[&preview[..], &[&long]].concat());
