@@ -5,9 +5,13 @@
 //! are durable. A file with group commit, or a replicated store on other machines, can stand behind
 //! it. [`Volatile`] keeps nothing; with it a killed process forgets what it owed.
 
+pub mod kept;
+
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
+
+pub use kept::{End, Kept, KeptResponse, KeptReversal, ReversalEnd, Stage};
 
 use crate::{client::PaymentKey, outcome::Reason};
 

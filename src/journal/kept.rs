@@ -1,0 +1,152 @@
+//! What the journal keeps of one payment: all that a restart needs to tell its caller the outcome, or
+//! to take it back under the very identity that the bank has seen.
+//!
+//! A row is the whole payment, written anew at each step that matters. Whoever makes one must leave
+//! out what may never be kept: the PIN block (DE52), the tracks (DE35, 36, 45) and the chip's data
+//! (DE55). What remains is card data all the same, so it shows itself without its messages.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+
+use crate::{
+    client::PaymentKey,
+    digest::Digest,
+    iso8583::{Message, Stan},
+    outcome::Reason,
+};
+
+/// One payment.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The bank.
+    pub bank: Arc<str>,
+    /// Whose payment, and which.
+    pub key: PaymentKey,
+    /// Tells the same id with another body apart, under the journal's own key.
+    pub fingerprint: Digest,
+    /// When it was accepted, in milliseconds of the Unix epoch.
+    pub began_utc_ms: i64,
+    /// DE11 of the request.
+    pub stan: Stan,
+    /// The request without what may not be kept. Card data.
+    pub request: Message,
+    /// What the bank answered, if it did.
+    pub response: KeptResponse,
+    /// DE39 of an answer that came after the outcome was told, or empty.
+    pub late_response_code: Bytes,
+    /// How far it is.
+    pub stage: Stage,
+}
+
+/// What a caller is told of the bank's answer.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct KeptResponse {
+    /// DE39, or empty as long as there is no answer.
+    pub code: Bytes,
+    /// DE38, or empty.
+    pub authorization_id: Bytes,
+    /// The other elements that may be told. They hold balances.
+    pub elements: Vec<(u8, Bytes)>,
+}
+
+/// How far a payment is, as far as a restart has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Its bytes may leave, or have left, at any moment from here on.
+    Sending,
+    /// It ended without a reversal.
+    Ended {
+        /// In what.
+        end: End,
+        /// When, in milliseconds of the Unix epoch.
+        at_utc_ms: i64,
+    },
+    /// The bank is told to take it back until it acknowledges that.
+    Reversing(KeptReversal),
+    /// The taking back is over.
+    ReversalEnded {
+        /// The reversal.
+        reversal: KeptReversal,
+        /// How it ended.
+        end: ReversalEnd,
+        /// When, in milliseconds of the Unix epoch.
+        at_utc_ms: i64,
+    },
+}
+
+/// In what a payment ended that is not taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The bank approved.
+    Approved,
+    /// The bank declined.
+    Declined,
+    /// No byte left.
+    NotSent(Reason),
+    /// It may have left, was not answered, and moves no money.
+    Unknown(Reason),
+}
+
+/// How a reversal ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReversalEnd {
+    /// The bank has taken the payment back.
+    Accepted,
+    /// An operator must look: the bank refused, or the budget is spent.
+    Failed,
+    /// An operator has looked, and settled it with the bank.
+    Resolved {
+        /// Who, as authenticated.
+        operator: String,
+        /// What was found, in the operator's words.
+        reason: String,
+    },
+}
+
+/// The taking back of a payment.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeptReversal {
+    /// Why.
+    pub reason: Reason,
+    /// The 0420 with its STAN (DE11) and time (DE7), which no repeat may change. Card data.
+    pub message: Message,
+    /// When it began, in milliseconds of the Unix epoch.
+    pub began_utc_ms: i64,
+    /// Messages whose bytes may have left. After a crash it may be too low, never too high.
+    pub attempts: u32,
+    /// DE39 of the last 0430, or empty.
+    pub response_code: Bytes,
+}
+
+/// Without messages, answers and fingerprints.
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept")
+            .field("bank", &self.bank)
+            .field("payment", &self.key.id.as_str())
+            .field("stan", &self.stan)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the elements.
+impl fmt::Debug for KeptResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptResponse")
+            .field("code", &self.code)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the message.
+impl fmt::Debug for KeptReversal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptReversal")
+            .field("reason", &self.reason)
+            .field("attempts", &self.attempts)
+            .field("response_code", &self.response_code)
+            .finish_non_exhaustive()
+    }
+}
