@@ -4,10 +4,11 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const CONTRACT: [&str; 4] = [
+const CONTRACT: [&str; 5] = [
     "sampan/v1/outcome.proto",
     "sampan/v1/messaging.proto",
     "sampan/v1/payments.proto",
+    "sampan/v1/reversals.proto",
     "sampan/v1/links.proto",
 ];
 

@@ -27,7 +27,7 @@ use crate::{
     admin::{Admin, Port},
     config::Config,
     inbox::{Inbox, InboxSettings},
-    journal::{Journal, Volatile},
+    journal::{Journal, Kept, Volatile},
     link::{
         self, BankJob, Late,
         settings::{BankSettings, SmscSettings},
@@ -35,7 +35,7 @@ use crate::{
     links::Links,
     messaging::{Limiter, Memory, Messaging, Smsc},
     metrics::Metrics,
-    payment::{BankDesk, Payments, Registry, StanAllocator},
+    payment::{BankDesk, Opening, Payments, RecoveryError, Registry, StanAllocator},
     pool::Pool,
     receipts::Receipts,
     route::Routes,
@@ -73,6 +73,9 @@ pub enum StartError {
     /// The store was opened and cannot be read.
     #[error("store.path: {0}")]
     Store(#[from] StoreError),
+    /// A payment of the journal cannot be gone on with.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
     /// The metrics' own settings are wrong, which is a fault of Sampan.
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -134,7 +137,7 @@ impl App {
         )?;
         let inbox = open_inbox(config.inbox, &store, &memory, &metrics)?;
         let routes = Routes::new(config.message_routes, config.payment_routes);
-        let peers = Peers::start(config.smscs, config.banks, &inbox, &metrics);
+        let peers = Peers::start(config.smscs, config.banks, &inbox, &metrics)?;
         let limiter = limiter(&config.clients, &metrics);
         let services = peers.services(routes, (limiter, memory.clone()), &inbox, &metrics);
         let links = Arc::clone(&services.links);
@@ -281,16 +284,20 @@ impl Peers {
         banks: Vec<BankSettings>,
         inbox: &Arc<Inbox>,
         metrics: &Metrics,
-    ) -> Self {
-        let journal: Arc<dyn Journal> = Arc::new(Volatile);
+    ) -> Result<Self, RecoveryError> {
+        let journal: Arc<dyn Journal> = Arc::new(Volatile::default());
         let mut peers = Self::default();
         for settings in smscs {
             peers.start_smsc(Arc::new(settings), inbox, metrics);
         }
         for settings in banks {
-            peers.start_bank(Arc::new(settings), &journal, metrics);
+            let started = peers.start_bank(Arc::new(settings), &journal, Vec::new(), metrics);
+            if let Err(error) = started {
+                peers.abort();
+                return Err(error);
+            }
         }
-        peers
+        Ok(peers)
     }
 
     fn start_smsc(&mut self, settings: Arc<SmscSettings>, inbox: &Arc<Inbox>, metrics: &Metrics) {
@@ -311,25 +318,29 @@ impl Peers {
         &mut self,
         settings: Arc<BankSettings>,
         journal: &Arc<dyn Journal>,
+        kept: Vec<(u64, Kept)>,
         metrics: &Metrics,
-    ) {
+    ) -> Result<(), RecoveryError> {
         let stans = StanAllocator::beginning_with(fastrand::u32(..));
-        let (desk, unstarted) = BankDesk::new(
-            Arc::clone(&settings),
-            stans.clone(),
-            metrics.payments(&settings.link.peer),
-            Arc::clone(&self.registry),
-        );
+        let (desk, unstarted) = BankDesk::open(Opening {
+            settings: Arc::clone(&settings),
+            stans: stans.clone(),
+            metrics: metrics.payments(&settings.link.peer),
+            registry: Arc::clone(&self.registry),
+            journal: Arc::clone(journal),
+            kept,
+        })?;
         let late: Arc<dyn Late> = Arc::<BankDesk>::clone(&desk);
         let (links, tasks): (Vec<_>, Vec<_>) = link::start_bank(&settings, &late, &stans, metrics)
             .into_iter()
             .unzip();
         let pool = Arc::new(Pool::new(Arc::clone(&settings.link.peer), links));
-        let task = unstarted.run(Arc::clone(&pool), Arc::clone(journal));
+        let task = unstarted.run(Arc::clone(&pool));
         self.desk_tasks.push(tokio::spawn(task));
         self.link_tasks.extend(tasks);
         self.bank_pools.push(pool);
         self.desks.push(desk);
+        Ok(())
     }
 
     /// What the contract stands on.

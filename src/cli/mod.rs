@@ -21,6 +21,7 @@ mod payment;
 mod pcap;
 mod preview;
 mod report;
+mod reversals;
 mod route;
 pub mod run;
 mod send;
@@ -122,7 +123,10 @@ enum Command {
     /// Tell what became of a payment. Exit code 0 if the router knows it.
     Lookup(payment::PaymentArgs),
     /// Take a payment back. Exit code 0 if it is REVERSED or REVERSING.
-    Reverse(payment::PaymentArgs),
+    Reverse(payment::ReverseArgs),
+    /// See what banks have not taken back yet, try it again, settle it by hand.
+    #[command(subcommand)]
+    Reversals(reversals::ReversalsArgs),
     /// List the links of a running router, drain them, take them back into service.
     Links(links::LinksArgs),
     /// Follow the PDUs of SMSC links as they pass, without texts and passwords.
@@ -145,6 +149,7 @@ pub fn main() -> Exit {
         Command::Charge(args) => charge::charge(args),
         Command::Lookup(args) => payment::lookup(args),
         Command::Reverse(args) => payment::reverse(args),
+        Command::Reversals(args) => reversals::reversals(args),
         Command::Links(args) => links::links(args),
         Command::Trace(args) => trace::trace(args),
     };

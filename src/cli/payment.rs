@@ -27,6 +27,16 @@ pub(super) struct PaymentArgs {
     connection: Connection,
 }
 
+/// A payment to take back, and how to reach the router.
+#[derive(Args)]
+pub(super) struct ReverseArgs {
+    /// What the bank is to keep of the amount, in minor units; without it nothing.
+    #[arg(long, value_name = "MINOR")]
+    keep: Option<u64>,
+    #[command(flatten)]
+    payment: PaymentArgs,
+}
+
 /// Prints what is known of a payment. [`Exit::Success`] if it is known, however it ended.
 pub(super) fn lookup(args: PaymentArgs) -> Result<Exit, Trouble> {
     let request = LookupRequest {
@@ -51,21 +61,33 @@ pub(super) fn lookup(args: PaymentArgs) -> Result<Exit, Trouble> {
 
 /// Takes a payment back. [`Exit::Success`] if it is taken back or the router is at it, which
 /// repeats until the bank acknowledges.
-pub(super) fn reverse(args: PaymentArgs) -> Result<Exit, Trouble> {
+pub(super) fn reverse(args: ReverseArgs) -> Result<Exit, Trouble> {
+    let PaymentArgs {
+        id,
+        form,
+        connection,
+    } = args.payment;
     let request = ReverseRequest {
-        payment_id: args.id,
+        payment_id: id,
+        actual_amount_minor: args.keep.unwrap_or(0),
     };
-    let answered = args.connection.ask(async move |sampan| {
+    let answered = connection.ask(async move |sampan| {
         let answered = PaymentsClient::new(sampan).reverse(request).await;
         answered.map_err(|status| refused(&status))
     })?;
-    let payment = answered.into_inner();
-    let is_taken_back = matches!(
-        payment.outcome(),
-        PaymentOutcome::Reversing | PaymentOutcome::Reversed
-    );
-    report(payment).print(&args.form)?;
-    Ok(Exit::success_if(is_taken_back))
+    let taken_back = [PaymentOutcome::Reversing, PaymentOutcome::Reversed];
+    tell_one_of(answered.into_inner(), &taken_back, &form)
+}
+
+/// Prints a payment's outcome. [`Exit::Success`] only if it is one of these.
+pub(super) fn tell_one_of(
+    payment: PaymentResult,
+    outcomes: &[PaymentOutcome],
+    form: &Form,
+) -> Result<Exit, Trouble> {
+    let is_one = outcomes.contains(&payment.outcome());
+    report(payment).print(form)?;
+    Ok(Exit::success_if(is_one))
 }
 
 /// Prints a payment's outcome. [`Exit::Success`] only if the bank approved.
@@ -93,6 +115,9 @@ fn report(payment: PaymentResult) -> Report {
             .with("reversal_attempts", reversal.attempts)
             .with("reversal_response_code", some(reversal.response_code))
             .with("reversal_stan", some(reversal.stan));
+        if reversal.actual_amount_minor > 0 {
+            report = report.with("kept_by_the_bank_minor", reversal.actual_amount_minor);
+        }
     }
     payment.elements.iter().fold(report, with_element)
 }
@@ -132,6 +157,7 @@ mod tests {
                 attempts: 2,
                 response_code: String::new(),
                 stan: "000125".into(),
+                actual_amount_minor: 0,
             }),
             elements: vec![text(43, "HA NOI"), text(48, "482913"), text(300, "x")],
             ..PaymentResult::default()

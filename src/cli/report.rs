@@ -25,6 +25,12 @@ pub(super) struct Form {
     json: bool,
 }
 
+impl Form {
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+}
+
 /// Fields in the order in which they are told.
 pub(super) struct Report(Vec<(String, Value)>);
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::BytesMut;
+
 use super::{
     files::Surroundings,
     form,
@@ -10,7 +12,8 @@ use super::{
 };
 use crate::{
     iso8583::{
-        Dialect, Framing, currency::Currency, frame::BODY_BYTES_MAX, session::SessionSettings,
+        Dialect, Framing, Message, Mti, currency::Currency, frame::BODY_BYTES_MAX,
+        session::SessionSettings,
     },
     link::settings::{BankSettings, ReversalSettings, ReversalStan},
 };
@@ -25,6 +28,10 @@ const INSTITUTION_ID_LENGTH_MAX: usize = 11;
 const MESSAGE_BYTES: std::ops::RangeInclusive<usize> = 64..=BODY_BYTES_MAX;
 /// About 1 KiB each: 10 GiB.
 const RECORDS_MAX: usize = 10_000_000;
+/// Codes of a reversal's reason are 2 digits in DE39 and 4 in most banks' own elements.
+const REASON_LENGTH_MAX: usize = 16;
+/// Far above any bank's window.
+const IN_FLIGHT_MAX: usize = 10_000;
 /// Thirty days; what is older belongs into the bank's books.
 const SECONDS_MAX: u64 = 30 * 86_400;
 
@@ -67,7 +74,7 @@ pub(super) fn read(
     let approved_codes = codes(table, "approved_codes", &["00"]);
     let records_max = table.number("records_max", 1_000_000, 1..=RECORDS_MAX);
     let retention = table.seconds("retention_s", 86_400, 0..=SECONDS_MAX);
-    let reversal = table.table("reversal", reversal);
+    let reversal = table.table("reversal", |table| reversal(table, dialect.as_deref()));
     Some(BankSettings {
         link: link?,
         session: session?,
@@ -174,10 +181,32 @@ fn currency(text: &str) -> Result<Currency, String> {
         .ok_or_else(|| "is no currency of ISO 4217, three capital letters such as VND".into())
 }
 
-fn reversal(table: &Table<'_>) -> Option<ReversalSettings> {
-    let timeout_code = table.text("timeout_code", "68", form::response_code);
-    let cancel_code = table.text("cancel_code", "17", form::response_code);
-    let error_code = table.text("error_code", "06", form::response_code);
+fn reversal(table: &Table<'_>, dialect: Option<&Dialect>) -> Option<ReversalSettings> {
+    let mti = table.choice(
+        "mti",
+        "0420",
+        &[
+            ("0420", Mti::REVERSAL_ADVICE),
+            ("0400", Mti::REVERSAL_REQUEST),
+        ],
+    );
+    let reason_element = table.choice(
+        "reason_element",
+        "39",
+        &[("39", 39), ("25", 25), ("60", 60), ("63", 63)],
+    );
+    let reason = form::ascii(1, REASON_LENGTH_MAX);
+    let timeout_code = table.text("timeout_code", "68", &reason);
+    let cancel_code = table.text("cancel_code", "17", &reason);
+    let error_code = table.text("error_code", "06", &reason);
+    for (key, code) in [
+        ("timeout_code", &timeout_code),
+        ("cancel_code", &cancel_code),
+        ("error_code", &error_code),
+    ] {
+        reason_fits(table, key, dialect, reason_element, code.as_deref());
+    }
+    let in_flight_max = table.number("in_flight_max", 16, 1..=IN_FLIGHT_MAX);
     let stan = table.choice(
         "stan",
         "new",
@@ -203,6 +232,9 @@ fn reversal(table: &Table<'_>) -> Option<ReversalSettings> {
         table.document().fault(table.place(), what, None);
     }
     Some(ReversalSettings {
+        mti: mti?,
+        reason_element: reason_element?,
+        in_flight_max,
         timeout_code: timeout_code?,
         cancel_code: cancel_code?,
         error_code: error_code?,
@@ -213,6 +245,25 @@ fn reversal(table: &Table<'_>) -> Option<ReversalSettings> {
         final_codes,
         retry_codes,
     })
+}
+
+/// A reason that its element cannot hold would make every reversal a dead letter.
+fn reason_fits(
+    table: &Table<'_>,
+    key: &'static str,
+    dialect: Option<&Dialect>,
+    element: Option<u8>,
+    code: Option<&str>,
+) {
+    let (Some(dialect), Some(element), Some(code)) = (dialect, element, code) else {
+        return;
+    };
+    let mut message = Message::new(Mti::REVERSAL_ADVICE);
+    message.set(element, code);
+    if let Err(error) = dialect.encode(&message, &mut BytesMut::new()) {
+        let what = format!("{code:?} does not fit DE{element}: {error}");
+        table.document().fault(&table.place_of(key), what, None);
+    }
 }
 
 /// Response codes of which there has to be one: without any, no payment would be approved and no

@@ -82,6 +82,7 @@ pub(super) fn read_client(table: &Table<'_>, taken: &mut Credentials) -> Option<
     });
     let token_sha256 = hash(table, "token_sha256", &mut taken.tokens);
     let certificate_sha256 = hash(table, "certificate_sha256", &mut taken.certificates);
+    let is_operator = table.boolean("operator", false);
     let in_flight_max = table.number("in_flight_max", 8_192, 1..=IN_FLIGHT_MAX);
     // Refused is what is over the limit, so a service that works in beats of a second needs room
     // for one beat.
@@ -93,6 +94,7 @@ pub(super) fn read_client(table: &Table<'_>, taken: &mut Credentials) -> Option<
             name: name?,
             token_sha256: token_sha256?,
             certificate_sha256: certificate_sha256?,
+            is_operator,
             in_flight_max,
             rate,
         },

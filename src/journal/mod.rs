@@ -1,66 +1,26 @@
 //! The record of payments: written before a payment's first byte can leave, and again before the
-//! caller hears that it is being reversed.
+//! caller hears what became of it.
 //!
-//! The interface is narrow on purpose: entries go in as one group, and a callback tells when they
-//! are durable. A file with group commit, or a replicated store on other machines, can stand behind
-//! it. [`Volatile`] keeps nothing; with it a killed process forgets what it owed.
+//! The interface is narrow on purpose: rows go in as one group, and a callback tells when they are
+//! durable. A file with group commit, or a replicated store on other machines, can stand behind it.
+//! [`Volatile`] keeps nothing; with it a killed process forgets what it owed.
 
 pub mod kept;
+#[cfg(feature = "mutants")]
+pub mod mutant;
+mod row;
 
-use std::{fmt, sync::Arc};
-
-use bytes::Bytes;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 pub use kept::{End, Kept, KeptResponse, KeptReversal, ReversalEnd, Stage};
+pub use row::{Row, RowChange};
 
-use crate::{client::PaymentKey, outcome::Reason};
+use crate::digest::DigestKey;
 
-/// What is recorded of one payment at one moment.
-pub struct Entry {
-    /// The bank.
-    pub bank: Arc<str>,
-    /// Whose payment, and which.
-    pub key: PaymentKey,
-    /// What happened.
-    pub record: Record,
-}
-
-/// The moments that a restart has to know of.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Record {
-    /// The request is about to be sent. Holds the encoded message, which is card data.
-    Sending(Bytes),
-    /// The bank answered: DE39.
-    Answered(Bytes),
-    /// No byte left.
-    NotSent,
-    /// It is going to be reversed by this encoded 0420, which is card data.
-    Reversing {
-        /// Why.
-        reason: Reason,
-        /// The 0420; a repeat differs in its MTI alone.
-        reversal: Bytes,
-    },
-    /// The reversal ended: whether well.
-    ReversalEnded(bool),
-}
-
-/// Without the encoded messages, which are card data.
-impl fmt::Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sending(request) => write!(f, "Sending({} bytes)", request.len()),
-            Self::Answered(code) => write!(f, "Answered({code:?})"),
-            Self::NotSent => f.write_str("NotSent"),
-            Self::Reversing { reason, reversal } => {
-                write!(f, "Reversing({reason:?}, {} bytes)", reversal.len())
-            }
-            Self::ReversalEnded(well) => write!(f, "ReversalEnded({well})"),
-        }
-    }
-}
-
-/// Why entries are not durable.
+/// Why rows are not durable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the journal cannot be written: {0}; payments are refused until it can")]
 pub struct JournalError(pub String);
@@ -70,29 +30,58 @@ pub type Done = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
 
 /// Where payments are recorded.
 pub trait Journal: Send + Sync {
-    /// Makes the entries durable, in their order and before those of later calls.
-    fn append(&self, entries: Vec<Entry>, done: Done);
+    /// Makes the rows durable, all or none of them, in their order and before those of later calls.
+    /// Never waits. After an error some of them may be there all the same.
+    fn append(&self, rows: Vec<Row>, done: Done);
+
+    /// Why nothing can be recorded now; `None` while it can.
+    fn failure(&self) -> Option<Arc<str>>;
+
+    /// A number for a new payment's rows. Numbers grow, over restarts too.
+    fn next_number(&self) -> u64;
+
+    /// The secret of the fingerprints that rows hold, as old as the rows.
+    fn digest_key(&self) -> DigestKey;
+
+    /// Whether what was recorded outlives the process.
+    fn is_durable(&self) -> bool;
 }
 
 /// Keeps nothing, and says so at once: for tests, and where the bank's own books are enough.
-#[derive(Debug, Default)]
-pub struct Volatile;
+#[derive(Debug)]
+pub struct Volatile {
+    digest_key: DigestKey,
+    numbers: AtomicU64,
+}
 
-impl Journal for Volatile {
-    fn append(&self, entries: Vec<Entry>, done: Done) {
-        drop(entries);
-        done(Ok(()));
+impl Default for Volatile {
+    fn default() -> Self {
+        Self {
+            digest_key: DigestKey::random(),
+            numbers: AtomicU64::new(0),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Journal for Volatile {
+    fn append(&self, rows: Vec<Row>, done: Done) {
+        drop(rows);
+        done(Ok(()));
+    }
 
-    #[test]
-    fn a_record_shows_how_long_its_message_is_and_nothing_of_it() {
-        let request = Bytes::from_static(b"0200 9704361234567890");
-        let shown = format!("{:?}", Record::Sending(request));
-        assert_eq!(shown, "Sending(21 bytes)");
+    fn failure(&self) -> Option<Arc<str>> {
+        None
+    }
+
+    fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Relaxed)
+    }
+
+    fn digest_key(&self) -> DigestKey {
+        self.digest_key
+    }
+
+    fn is_durable(&self) -> bool {
+        false
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::tls::Tls;
 use crate::{
-    iso8583::{currency::Currency, dialect::Dialect},
+    iso8583::{Mti, currency::Currency, dialect::Dialect},
     rate::Rate,
     receipts::SmscReceipts,
     smpp::{self, CommandStatus, compose::TextSettings},
@@ -87,11 +87,15 @@ pub enum ReversalStan {
 /// How a bank wants reversals.
 #[derive(Clone, Debug)]
 pub struct ReversalSettings {
-    /// DE39 after a timeout or a lost link, such as 68.
+    /// 0420, an advice, or 0400, a request, where a bank wants that.
+    pub mti: Mti,
+    /// The element that says why: 39, or where a bank wants it elsewhere, such as 25 or 60.
+    pub reason_element: u8,
+    /// What it says after a timeout or a lost link, such as 68.
     pub timeout_code: String,
-    /// DE39 when the caller cancels, such as 17.
+    /// What it says when the caller cancels, such as 17.
     pub cancel_code: String,
-    /// DE39 when the answer could not be understood, such as 06.
+    /// What it says when the answer could not be understood, such as 06.
     pub error_code: String,
     /// Which STAN it carries.
     pub stan: ReversalStan,
@@ -99,6 +103,9 @@ pub struct ReversalSettings {
     pub repeat_min: Duration,
     /// The longest pause between repeats.
     pub repeat_max: Duration,
+    /// Reversals on the wire at a time. A bank that comes back after an hour has more urgent things
+    /// to do than to take all of that hour's at once.
+    pub in_flight_max: usize,
     /// How long it is repeated before an operator has to look.
     pub budget: Duration,
     /// DE39 of a 0430 that ends it well.

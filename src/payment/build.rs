@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::Payment;
+use super::{Payment, record::Response};
 use crate::{
     iso8583::{
         Message, Mti, OriginalData, Stan, amount,
@@ -115,26 +115,55 @@ fn retrieval_reference(payment: &Payment, local: time::OffsetDateTime, stan: Sta
     format!("{year}{:03}{:02}{stan}", local.ordinal(), local.hour()).into()
 }
 
+/// What may never be kept beyond the exchange, whoever set it: the tracks, the PIN block, the chip's
+/// data, which hold what a track does, and a MAC, which is another for each message.
+const SECRETS: [u8; 8] = [35, 36, 45, 52, 53, 55, 64, 128];
+
+/// Leaves out of a request what neither a reversal nor the journal may have.
+pub(super) fn leave_out_secrets(request: &mut Message) {
+    for number in SECRETS {
+        request.remove(number);
+    }
+}
+
+/// What is to be taken back.
+pub(super) struct Original<'a> {
+    /// The request as it was sent, without what may not be kept.
+    pub(super) request: &'a Message,
+    /// What the bank answered, if it did.
+    pub(super) response: &'a Response,
+    /// What the bank is to keep of the amount; `None` takes back the whole.
+    pub(super) actual_amount_minor: Option<u64>,
+}
+
 /// The 0420 that takes a request back.
 ///
 /// # Errors
 /// If the request lacks what DE90 is made of, which would be a fault of Sampan.
 pub(super) fn reversal(
-    request: &Message,
-    authorization_id: &Bytes,
+    original: Original<'_>,
     settings: &ReversalSettings,
     reason: Reason,
     stan: Stan,
     now: Now,
 ) -> Result<Message, OriginalDataError> {
-    let mut message = Message::new(Mti::REVERSAL_ADVICE);
+    let Original {
+        request, response, ..
+    } = original;
+    let mut message = Message::new(settings.mti);
     for number in KEPT_BY_REVERSAL {
         if let Some(value) = request.get(number) {
             message.set(number, value);
         }
     }
-    if !authorization_id.is_empty() {
-        message.set(38, authorization_id);
+    // The day on which the bank settles is the bank's to say, and a reversal belongs to the day of
+    // its original, even after a cutover.
+    let settled_on = response.elements.iter().find(|(number, _)| *number == 15);
+    if let Some((number, day)) = settled_on {
+        message.set(*number, day);
+    }
+    if !response.authorization_id.is_empty() {
+        message.set(38, &response.authorization_id);
     }
     let stan = match settings.stan {
         ReversalStan::New => stan,
@@ -143,9 +172,21 @@ pub(super) fn reversal(
     message
         .set(7, transmission(now.utc))
         .set(11, stan.digits())
-        .set(39, reason_code(settings, reason))
+        .set(settings.reason_element, reason_code(settings, reason))
         .set(90, OriginalData::of(request)?.digits());
+    if let Some(actual_amount_minor) = original.actual_amount_minor {
+        message.set(95, replacement_amounts(actual_amount_minor));
+    }
     Ok(message)
+}
+
+/// DE95: the actual amount of the transaction in 12 digits, that of the settlement (0: the bank
+/// computes it), and the fees, unchanged, in zeros (ISO 8583:1987, data element 95).
+fn replacement_amounts(actual_amount_minor: u64) -> [u8; 42] {
+    let mut digits = [b'0'; 42];
+    let (amount, _) = digits.split_at_mut(12);
+    amount.copy_from_slice(&amount::zero_filled::<12>(actual_amount_minor));
+    digits
 }
 
 fn reason_code(settings: &ReversalSettings, reason: Reason) -> &str {

@@ -1,16 +1,15 @@
 //! All payments of one bank: who gets which answer, what is recorded, what is sent, when a reversal
 //! is repeated.
 //!
-//! Pure like a protocol core: commands, answers and the time come in, journal entries and messages
-//! to send come out. [`super::task`] is the shell that gives it a mailbox and a clock. It must never
-//! hand out a message whose record is not durable.
+//! Pure like a protocol core: commands, answers and the time come in, journal rows and messages to
+//! send come out. [`super::task`] is the shell that gives it a mailbox and a clock. It must never
+//! hand out a message whose record is not durable, nor tell an outcome that a restart would not know.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    hash::BuildHasher as _,
     hash::RandomState,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -19,14 +18,17 @@ use tracing::warn;
 use super::{
     Money, Payment, PaymentAnswer, PaymentKey,
     build::{self, BuildError},
+    lines::Lines,
     record::{Record, Response},
+    recording::{Next, Recording},
     registry::Registry,
     stans::StanAllocator,
     state::{Decision, Event, State},
 };
 use crate::{
+    digest::{Digest, DigestKey},
     iso8583::{MatchKey, Message, Mti, Stan, amount, session::Now},
-    journal,
+    journal::{Row, RowChange},
     link::{BankJob, Exchange, settings::BankSettings},
     metrics::PaymentMetrics,
     outbox::{Answers, Reply},
@@ -35,6 +37,9 @@ use crate::{
 
 /// Names a record; the slot is used again after the record is gone.
 pub(super) type RecordId = u32;
+
+/// How long after a failed write a record is written again.
+pub(super) const RECORD_AGAIN: Duration = Duration::from_secs(1);
 
 /// A payment that a caller wants made.
 pub(super) struct Order {
@@ -48,39 +53,53 @@ pub(super) struct Order {
 struct Admitted {
     stan: Stan,
     amount: Option<Money>,
-    request: Bytes,
+    outgoing: Bytes,
+    request: Message,
     retrieval_reference: Bytes,
 }
 
+/// The time of a record's rows.
+pub(super) fn utc_ms(now: Now) -> i64 {
+    // Milliseconds fill an i64 only in hundreds of millions of years.
+    i64::try_from(now.utc.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
 impl Admitted {
-    fn into_record(
-        self,
-        key: PaymentKey,
-        fingerprint: u64,
-        deadline: Instant,
-        reply: Reply<PaymentAnswer>,
-    ) -> Record {
+    fn into_record(self, number: u64, order: Order, fingerprint: Digest, now: Now) -> Record {
         Record {
-            key,
+            number,
+            key: order.key,
             fingerprint,
+            began_utc_ms: utc_ms(now),
+            ended_utc_ms: 0,
             amount: self
                 .amount
                 .map(|money| amount::zero_filled(money.amount_minor())),
             state: State::Journalling,
+            recording: Recording::default(),
             retained_until: None,
-            deadline,
+            deadline: order.deadline,
             stan: self.stan,
             stan_is_held: true,
-            awaits_journal: false,
+            outgoing: self.outgoing,
             request: self.request,
             retrieval_reference: self.retrieval_reference,
             reason: None,
             response: Response::default(),
             late_response_code: Bytes::new(),
+            actual_amount_minor: None,
             reversal: None,
-            waiting: vec![reply],
+            resolution: None,
+            waiting: vec![order.reply],
         }
     }
+}
+
+/// A request, once as it is sent and once as it is kept.
+struct Encoded {
+    outgoing: Bytes,
+    kept: Message,
+    retrieval_reference: Bytes,
 }
 
 /// Payments of one bank.
@@ -89,22 +108,31 @@ pub(super) struct Desk {
     pub(super) settings: Arc<BankSettings>,
     pub(super) metrics: PaymentMetrics,
     pub(super) stans: StanAllocator,
-    hasher: RandomState,
-    registry: Registry,
-    records: Vec<Option<Record>>,
-    free: Vec<RecordId>,
-    by_key: HashMap<PaymentKey, RecordId>,
+    pub(super) digest_key: DigestKey,
+    /// Says which card a reversal is about, for the order of reversals.
+    pub(super) hasher: RandomState,
+    pub(super) registry: Registry,
+    pub(super) records: Vec<Option<Record>>,
+    pub(super) free: Vec<RecordId>,
+    pub(super) by_key: HashMap<PaymentKey, RecordId>,
     /// Unanswered payments, by the STAN under which a late answer may still come.
     pub(super) unanswered: HashMap<Stan, RecordId>,
     /// Settled payments in the order in which their retention ends. An approved payment that is
     /// taken back leaves a stale entry behind, which its record does not know.
-    retained: VecDeque<(Instant, RecordId)>,
-    settled: usize,
-    /// Reversals that rest, by the time of their next message.
-    pub(super) due: BTreeSet<(Instant, RecordId)>,
+    pub(super) retained: VecDeque<(Instant, RecordId)>,
+    pub(super) settled: usize,
+    /// Reversals that wait for their turn.
+    pub(super) lines: Lines,
     /// Reversals that are not acknowledged, oldest first.
     pub(super) open_reversals: BTreeSet<(Instant, RecordId)>,
-    reversals_failed: u32,
+    pub(super) reversals_failed: u32,
+    /// Records that could not be written, by the time of the next try.
+    unrecorded: BTreeSet<(Instant, RecordId)>,
+    /// Rows of payments that were refused because their write failed. They may be there all the
+    /// same, and are removed when the journal works again.
+    doubtful: Vec<u64>,
+    /// The journal is known to fail, so that nothing new need be tried.
+    pub(super) journal_fails: bool,
     scratch: BytesMut,
     /// What the shell takes after each turn.
     pub(super) out: Output,
@@ -114,8 +142,8 @@ pub(super) struct Desk {
 #[derive(Default)]
 pub(super) struct Output {
     /// To be made durable, and then given to [`Desk::durable`].
-    pub(super) entries: Vec<journal::Entry>,
-    /// The records that wait for those entries.
+    pub(super) rows: Vec<Row>,
+    /// The records that wait for those rows.
     pub(super) recorded: Vec<RecordId>,
     /// To be handed to the links.
     pub(super) dispatches: Vec<Dispatch>,
@@ -160,12 +188,15 @@ impl Desk {
         stans: StanAllocator,
         metrics: PaymentMetrics,
         registry: Registry,
+        digest_key: DigestKey,
     ) -> Self {
         Self {
             bank: Arc::clone(&settings.link.peer),
+            lines: Lines::new(settings.reversal.in_flight_max),
             settings,
             metrics,
             stans,
+            digest_key,
             hasher: RandomState::new(),
             registry,
             records: Vec::new(),
@@ -174,49 +205,47 @@ impl Desk {
             unanswered: HashMap::new(),
             retained: VecDeque::new(),
             settled: 0,
-            due: BTreeSet::new(),
             open_reversals: BTreeSet::new(),
             reversals_failed: 0,
+            unrecorded: BTreeSet::new(),
+            doubtful: Vec::new(),
+            journal_fails: false,
             scratch: BytesMut::new(),
             out: Output::default(),
         }
     }
 
-    /// Takes a payment. The outcome of one that is known already is told again.
-    pub(super) fn transact(&mut self, now: Now, order: Order) {
-        let fingerprint = self.hasher.hash_one(&order.payment);
+    /// Takes a payment, whose rows in the journal get the number if it comes to any. The outcome of
+    /// one that is known already is told again.
+    pub(super) fn transact(&mut self, now: Now, number: u64, order: Order) {
+        let fingerprint = order.payment.fingerprint(self.digest_key);
         if let Some(&id) = self.by_key.get(&order.key) {
             self.repeat(id, fingerprint, order.reply);
             return;
         }
-        let Order {
-            key,
-            payment,
-            deadline,
-            reply,
-        } = order;
-        match self.admit(now, &key, &payment) {
+        match self.admit(now, &order.key, &order.payment) {
             Ok(admitted) => {
-                let record = admitted.into_record(key, fingerprint, deadline, reply);
+                let record = admitted.into_record(number, order, fingerprint, now);
                 self.begin(record);
             }
             Err((reason, detail)) => {
                 let mut answer = PaymentAnswer::not_sent(reason, detail);
                 answer.bank = Some(Arc::clone(&self.bank));
                 self.metrics.not_sent.increment(1);
-                self.out.answers.push(reply, answer);
+                self.out.answers.push(order.reply, answer);
             }
         }
     }
 
     /// The same id again: the stored outcome, or a refusal if the body is another.
-    fn repeat(&mut self, id: RecordId, fingerprint: u64, reply: Reply<PaymentAnswer>) {
+    fn repeat(&mut self, id: RecordId, fingerprint: Digest, reply: Reply<PaymentAnswer>) {
         let Some(record) = self.records.get_mut(id as usize).and_then(Option::as_mut) else {
             return;
         };
         if record.fingerprint != fingerprint {
             let detail = "payment_id: used before for another payment; give each payment its own";
             let answer = PaymentAnswer::not_sent(Reason::IdReused, detail);
+            self.metrics.not_sent.increment(1);
             self.out.answers.push(reply, answer);
         } else if record.tells_outcome() {
             self.out.answers.push(reply, record.answer(&self.bank));
@@ -232,6 +261,10 @@ impl Desk {
         key: &PaymentKey,
         payment: &Payment,
     ) -> Result<Admitted, (Reason, String)> {
+        if self.journal_fails {
+            let detail = "the journal cannot be written; /ready says why";
+            return Err((Reason::Journal, detail.to_owned()));
+        }
         if self.by_key.len() >= self.settings.records_max && !self.forget_oldest(|_| true) {
             let detail = "every record of this bank is open; raise records_max";
             return Err((Reason::QueueFull, detail.to_owned()));
@@ -245,11 +278,12 @@ impl Desk {
             .map_err(|detail| (Reason::Invalid, detail))
             .and_then(|encoded| self.register(key).map(|()| encoded));
         match encoded {
-            Ok((request, retrieval_reference)) => Ok(Admitted {
+            Ok(encoded) => Ok(Admitted {
                 stan,
                 amount: payment.transaction.amount(),
-                request,
-                retrieval_reference,
+                outgoing: encoded.outgoing,
+                request: encoded.kept,
+                retrieval_reference: encoded.retrieval_reference,
             }),
             Err(refusal) => {
                 self.stans.release(stan);
@@ -274,10 +308,9 @@ impl Desk {
     /// Keeps the record and asks for it to be made durable.
     fn begin(&mut self, record: Record) {
         let key = record.key.clone();
-        let sending = journal::Record::Sending(record.request.clone());
         let id = self.store(record);
         self.by_key.insert(key, id);
-        self.journal_first(id, sending);
+        self.write(id);
     }
 
     fn encode_request(
@@ -285,12 +318,18 @@ impl Desk {
         payment: &Payment,
         stan: Stan,
         now: Now,
-    ) -> Result<(Bytes, Bytes), String> {
-        let message = build::request(payment, &self.settings, stan, now)
+    ) -> Result<Encoded, String> {
+        let mut message = build::request(payment, &self.settings, stan, now)
             .map_err(|error: BuildError| error.to_string())?;
         let reference = message.get(37).map(Bytes::copy_from_slice);
-        let encoded = self.encode(&message)?;
-        Ok((encoded, reference.unwrap_or_default()))
+        let outgoing = self.encode(&message)?;
+        build::leave_out_secrets(&mut message);
+        Ok(Encoded {
+            outgoing,
+            // A clone takes no more room than it needs.
+            kept: message.clone(),
+            retrieval_reference: reference.unwrap_or_default(),
+        })
     }
 
     pub(super) fn encode(&mut self, message: &Message) -> Result<Bytes, String> {
@@ -304,7 +343,7 @@ impl Desk {
         }
     }
 
-    fn store(&mut self, record: Record) -> RecordId {
+    pub(super) fn store(&mut self, record: Record) -> RecordId {
         if let Some(id) = self.free.pop()
             && let Some(slot) = self.records.get_mut(id as usize)
         {
@@ -316,27 +355,24 @@ impl Desk {
         u32::try_from(self.records.len() - 1).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn journal(&mut self, id: RecordId, record: journal::Record) {
-        let Some(own) = self.records.get(id as usize).and_then(Option::as_ref) else {
+    /// Has the record written as it is now; how that ends comes by [`Desk::durable`].
+    pub(super) fn write(&mut self, id: RecordId) {
+        let bank = Arc::clone(&self.bank);
+        let Some(record) = self.record(id) else {
             return;
         };
-        self.out.entries.push(journal::Entry {
-            bank: Arc::clone(&self.bank),
-            key: own.key.clone(),
-            record,
-        });
-    }
-
-    /// As [`Desk::journal`], and the record goes on in [`Desk::durable`].
-    pub(super) fn journal_first(&mut self, id: RecordId, entry: journal::Record) {
-        if let Some(record) = self.record(id) {
-            record.awaits_journal = true;
+        if !record.recording.begin(record.state) {
+            return;
         }
-        self.journal(id, entry);
+        let row = Row {
+            number: record.number,
+            change: RowChange::Keep(Box::new(record.to_kept(bank))),
+        };
+        self.out.rows.push(row);
         self.out.recorded.push(id);
     }
 
-    /// The records' entries are durable, or cannot be made so.
+    /// The records' rows are durable, or cannot be made so.
     pub(super) fn durable(&mut self, now: Now, records: &[RecordId], durable: bool) {
         for &id in records {
             let Some(record) = self.record(id) else {
@@ -344,17 +380,69 @@ impl Desk {
                 self.free.push(id);
                 continue;
             };
-            record.awaits_journal = false;
-            if record.state == State::Reversing {
-                self.reversal_recorded(now, id, durable);
-                continue;
+            match record.recording.end(durable) {
+                Next::WriteAgain => self.write(id),
+                Next::Durable => self.recorded(now, id),
+                Next::NotDurable => self.not_recorded(now, id),
             }
-            let event = match durable {
-                true if record.deadline <= now.monotonic => Event::NotSent(Reason::Deadline),
-                true => Event::Durable,
-                false => Event::NotDurable,
+        }
+        if durable {
+            let forget = |number| Row {
+                number,
+                change: RowChange::Forget,
             };
-            self.happen(now, id, event);
+            self.out.rows.extend(self.doubtful.drain(..).map(forget));
+        }
+    }
+
+    /// A restart would find the record as it is.
+    fn recorded(&mut self, now: Now, id: RecordId) {
+        let Some(record) = self.record(id) else {
+            return;
+        };
+        match record.state {
+            State::Journalling if record.deadline <= now.monotonic => {
+                self.happen(now, id, Event::NotSent(Reason::Deadline));
+            }
+            State::Journalling => self.happen(now, id, Event::Durable),
+            State::Dispatched | State::Cancelling => {}
+            State::Reversing => self.reversal_recorded(now, id),
+            State::Approved
+            | State::Declined
+            | State::NotSent
+            | State::Unknown
+            | State::Reversed
+            | State::ReversalFailed
+            | State::Resolved => self.settle(now, id),
+        }
+    }
+
+    /// The record is not durable as it is. Who waits is not kept waiting for a disk.
+    fn not_recorded(&mut self, now: Now, id: RecordId) {
+        let Some(record) = self.record(id) else {
+            return;
+        };
+        if record.state == State::Journalling {
+            let number = record.number;
+            self.doubtful.push(number);
+            self.happen(now, id, Event::NotDurable);
+            return;
+        }
+        if record.state == State::NotSent {
+            self.settle(now, id);
+        } else {
+            self.tell_pending(id);
+        }
+        self.unrecorded.insert((now.monotonic + RECORD_AGAIN, id));
+    }
+
+    /// Writes again what could not be written.
+    fn write_again(&mut self, now: Instant) {
+        while let Some(&(at, id)) = self.unrecorded.first()
+            && at <= now
+        {
+            self.unrecorded.pop_first();
+            self.write(id);
         }
     }
 
@@ -366,21 +454,19 @@ impl Desk {
         let Decision::Enter(state, reason) = record.apply(event) else {
             return;
         };
+        if state.is_settled() {
+            record.ended_utc_ms = utc_ms(now);
+        }
         match state {
             State::Dispatched => self.dispatch_request(id),
             State::Reversing => self.begin_reversal(now, id, reason.unwrap_or(Reason::Internal)),
-            State::Approved | State::Declined => {
-                let code = record.response.code.clone();
-                self.journal(id, journal::Record::Answered(code));
-                self.settle(now, id);
+            // The journal has nothing of it: there is nothing that a restart could take for sent.
+            State::NotSent if !record.recording.has_anything() => self.settle(now, id),
+            State::Approved | State::Declined | State::NotSent | State::Unknown => self.write(id),
+            State::Reversed | State::ReversalFailed | State::Resolved => {
+                self.end_reversal(id, state);
+                self.write(id);
             }
-            State::NotSent => {
-                self.journal(id, journal::Record::NotSent);
-                self.settle(now, id);
-            }
-            State::Unknown => self.settle(now, id),
-            State::Reversed => self.end_reversal(now, id, true),
-            State::ReversalFailed => self.end_reversal(now, id, false),
             State::Journalling | State::Cancelling => {}
         }
     }
@@ -393,7 +479,7 @@ impl Desk {
             record: id,
             leg: Leg::Request,
             key: MatchKey::new(Mti::FINANCIAL_REQUEST, record.stan),
-            message: record.request.clone(),
+            message: std::mem::take(&mut record.outgoing),
             deadline: record.deadline,
         };
         self.out.dispatches.push(dispatch);
@@ -472,12 +558,12 @@ impl Desk {
             self.reversal_answered_late(now, key, message);
             return;
         }
-        let Some(record) = self.unanswered.get(&stan).copied() else {
+        let Some(id) = self.unanswered.get(&stan).copied() else {
             return;
         };
         let metrics = self.metrics.late_answers.clone();
         let bank = Arc::clone(&self.bank);
-        let Some(record) = self.record(record) else {
+        let Some(record) = self.record(id) else {
             return;
         };
         let same_payment = record.stan == stan
@@ -497,15 +583,33 @@ impl Desk {
             "a late answer; the outcome that was told stands"
         );
         metrics.increment(1);
+        self.write(id);
     }
 
-    /// Takes a payment back. The reply is answered once it is decided what becomes of it.
-    pub(super) fn cancel(&mut self, now: Now, key: &PaymentKey, reply: Reply<PaymentAnswer>) {
+    /// Takes a payment back, but for the amount that the bank is to keep, if one is given. The reply
+    /// is answered once it is decided what becomes of it.
+    pub(super) fn cancel(
+        &mut self,
+        now: Now,
+        key: &PaymentKey,
+        actual_amount_minor: Option<u64>,
+        reply: Reply<PaymentAnswer>,
+    ) {
         let Some(&id) = self.by_key.get(key) else {
             let answer = PaymentAnswer::not_sent(Reason::NoRoute, "no payment has this id");
             self.out.answers.push(reply, answer);
             return;
         };
+        if let Some(record) = self.record(id)
+            && matches!(record.state, State::Dispatched | State::Approved)
+        {
+            if let Err(detail) = record.keeps_part(actual_amount_minor) {
+                let answer = PaymentAnswer::not_sent(Reason::Invalid, detail);
+                self.out.answers.push(reply, answer);
+                return;
+            }
+            record.actual_amount_minor = actual_amount_minor;
+        }
         self.happen(now, id, Event::CancelAsked);
         let Some(record) = self.records.get_mut(id as usize).and_then(Option::as_mut) else {
             return;
@@ -526,32 +630,31 @@ impl Desk {
 
     /// When [`Desk::handle_timeout`] has something to do.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let repeat = self.due.first().map(|(at, _)| *at);
+        let write = self.unrecorded.first().map(|(at, _)| *at);
         let forget = self.retained.front().map(|(at, _)| *at);
-        repeat.into_iter().chain(forget).min()
+        [self.lines.next_timeout(), write, forget]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// Sends the reversals that are due and forgets the payments whose retention is over.
+    /// Sends the reversals that are due, writes again what could not be written, and forgets the
+    /// payments whose retention is over.
     pub(super) fn handle_timeout(&mut self, now: Now) {
-        while let Some(&(at, id)) = self.due.first()
-            && at <= now.monotonic
-        {
-            self.due.pop_first();
-            self.send_reversal(now, id);
-        }
+        self.write_again(now.monotonic);
+        self.lines.handle_timeout(now.monotonic);
+        self.send_reversals(now);
         while self.forget_oldest(|ends| ends <= now.monotonic) {}
     }
 
     /// Brings the gauges up to date.
     pub(super) fn publish(&self, now: Instant) {
-        let age = self.open_reversals.first().map(|(began, _)| now - *began);
+        let age = self.oldest_reversal_age(now);
         let metrics = &self.metrics;
         metrics
             .reversals_pending
             .set(self.open_reversals.len() as f64);
-        metrics
-            .reversal_oldest_age
-            .set(age.unwrap_or_default().as_secs_f64());
+        metrics.reversal_oldest_age.set(age.as_secs_f64());
         metrics
             .reversals_failed
             .set(f64::from(self.reversals_failed));
@@ -561,93 +664,6 @@ impl Desk {
     /// Payments that are not settled yet.
     pub(super) fn open(&self) -> usize {
         self.by_key.len() - self.settled
-    }
-
-    /// Tells everyone who waits.
-    pub(super) fn tell(&mut self, id: RecordId) {
-        let Some(record) = self.records.get_mut(id as usize).and_then(Option::as_mut) else {
-            return;
-        };
-        let metrics = &self.metrics;
-        match record.state {
-            State::Approved => metrics.approved.increment(1),
-            State::Declined => metrics.declined.increment(1),
-            State::NotSent => metrics.not_sent.increment(1),
-            State::Unknown => metrics.unknown.increment(1),
-            State::Reversing => metrics.reversing.increment(1),
-            State::Journalling
-            | State::Dispatched
-            | State::Cancelling
-            | State::Reversed
-            | State::ReversalFailed => {}
-        }
-        for reply in std::mem::take(&mut record.waiting) {
-            self.out.answers.push(reply, record.answer(&self.bank));
-        }
-    }
-
-    /// Nothing more happens by itself: tells the outcome and begins the retention.
-    pub(super) fn settle(&mut self, now: Now, id: RecordId) {
-        self.tell(id);
-        let ends = now.monotonic + self.settings.retention;
-        let Some(record) = self.record(id) else {
-            return;
-        };
-        record.retained_until = Some(ends);
-        let (stan, state) = (record.stan, record.state);
-        if std::mem::take(&mut record.stan_is_held) {
-            self.stans.release(stan);
-        }
-        if state == State::Unknown {
-            self.unanswered.insert(stan, id);
-        }
-        self.settled += 1;
-        if state == State::ReversalFailed {
-            // A dead letter is kept until an operator has dealt with it, however long that takes.
-            self.reversals_failed += 1;
-        } else {
-            self.retained.push_back((ends, id));
-        }
-    }
-
-    /// A settled payment is open again, because the caller takes it back.
-    pub(super) fn unsettle(&mut self, id: RecordId) {
-        let retained = self
-            .record(id)
-            .and_then(|record| record.retained_until.take());
-        if retained.is_some() {
-            self.settled -= 1;
-        }
-    }
-
-    /// Forgets the payment that has been settled for longest, if its retention may end; false if
-    /// there was none to forget.
-    fn forget_oldest(&mut self, may_end: impl Fn(Instant) -> bool) -> bool {
-        while let Some((ends, id)) = self.retained.pop_front_if(|(ends, _)| may_end(*ends)) {
-            let is_stale = self
-                .record(id)
-                .is_none_or(|record| record.retained_until != Some(ends));
-            if is_stale {
-                continue;
-            }
-            if let Some(record) = self.records.get_mut(id as usize).and_then(Option::take) {
-                self.forget(id, record);
-                return true;
-            }
-        }
-        false
-    }
-
-    fn forget(&mut self, id: RecordId, record: Record) {
-        if self.unanswered.get(&record.stan) == Some(&id) {
-            self.unanswered.remove(&record.stan);
-        }
-        self.settled -= 1;
-        self.by_key.remove(&record.key);
-        self.registry.remove(&record.key);
-        if !record.awaits_journal {
-            self.free.push(id);
-        }
     }
 
     pub(super) fn record(&mut self, id: RecordId) -> Option<&mut Record> {

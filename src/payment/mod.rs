@@ -6,9 +6,16 @@
 
 mod build;
 mod desk;
+mod fingerprint;
+mod lines;
+mod operator;
 mod record;
+mod recording;
+mod recovery;
 mod registry;
+mod retention;
 mod reversal;
+mod row;
 mod service;
 mod stans;
 pub mod state;
@@ -17,10 +24,12 @@ mod task;
 mod tests;
 
 pub use crate::client::{PaymentId, PaymentKey};
+pub use operator::{OpenReversal, OperatorError};
+pub use recovery::RecoveryError;
 pub use registry::Registry;
 pub use service::Payments;
 pub use stans::StanAllocator;
-pub use task::{BankDesk, Unstarted};
+pub use task::{BankDesk, Opening, Unstarted};
 
 use std::{fmt, sync::Arc, time::Instant};
 
@@ -255,6 +264,11 @@ pub enum PaymentOutcome {
     Reversed,
     /// An operator must look.
     ReversalFailed,
+    /// An operator has looked, and settled it with the bank by hand.
+    Resolved {
+        /// What was found and done, in the operator's words.
+        detail: String,
+    },
     /// Sent, unanswered, moves no money.
     Unknown {
         /// Why.
@@ -262,7 +276,7 @@ pub enum PaymentOutcome {
         /// For a person; holds no card data.
         detail: String,
     },
-    /// The bank's answer is awaited.
+    /// The bank's answer is awaited, or its record cannot be made durable at the moment.
     Pending,
 }
 
@@ -273,7 +287,11 @@ impl PaymentOutcome {
     pub fn retry_is_safe(&self) -> bool {
         match self {
             Self::NotSent { .. } | Self::Declined | Self::Reversed | Self::Unknown { .. } => true,
-            Self::Approved | Self::Reversing | Self::ReversalFailed | Self::Pending => false,
+            Self::Approved
+            | Self::Reversing
+            | Self::ReversalFailed
+            | Self::Resolved { .. }
+            | Self::Pending => false,
         }
     }
 }
@@ -289,6 +307,8 @@ pub struct ReversalStatus {
     pub response_code: Bytes,
     /// DE11 of the reversal.
     pub stan: Stan,
+    /// What the bank keeps of the amount, if the payment is taken back in part only.
+    pub actual_amount_minor: Option<u64>,
 }
 
 /// What a caller is told of a payment. It shows itself without the bank's elements, which hold
@@ -316,6 +336,15 @@ pub struct PaymentAnswer {
 }
 
 impl PaymentAnswer {
+    /// As [`PaymentOutcome::retry_is_safe`], and not if the bank keeps a part of the amount.
+    pub fn retry_is_safe(&self) -> bool {
+        let keeps_part = self
+            .reversal
+            .as_ref()
+            .is_some_and(|reversal| reversal.actual_amount_minor.is_some());
+        self.outcome.retry_is_safe() && !keeps_part
+    }
+
     /// The answer to a payment that did not come as far as a bank.
     pub fn not_sent(reason: Reason, detail: impl Into<String>) -> Self {
         Self::bare(PaymentOutcome::NotSent {

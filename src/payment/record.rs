@@ -6,9 +6,11 @@ use bytes::Bytes;
 
 use super::{
     PaymentAnswer, PaymentKey, PaymentOutcome, ReversalStatus,
+    recording::Recording,
     state::{State, decide},
 };
 use crate::{
+    digest::Digest,
     iso8583::{MatchKey, Message, Stan, mask::Disclosure, mask::disclosure},
     link::settings::ReversalSettings,
     outbox::Reply,
@@ -18,12 +20,20 @@ use crate::{
 
 /// One payment.
 pub(super) struct Record {
+    /// That of its rows in the journal.
+    pub(super) number: u64,
     pub(super) key: PaymentKey,
     /// Tells the same id with another body apart, without keeping the body.
-    pub(super) fingerprint: u64,
+    pub(super) fingerprint: Digest,
+    /// When it was accepted, in milliseconds of the Unix epoch.
+    pub(super) began_utc_ms: i64,
+    /// When it came to its end, likewise.
+    pub(super) ended_utc_ms: i64,
     /// DE4, if money moves.
     pub(super) amount: Option<[u8; 12]>,
     pub(super) state: State,
+    /// How much of that the journal has.
+    pub(super) recording: Recording,
     /// While it is settled: when it may be forgotten.
     pub(super) retained_until: Option<Instant>,
     /// When it must have been dispatched.
@@ -31,19 +41,33 @@ pub(super) struct Record {
     pub(super) stan: Stan,
     /// No other exchange may use the STAN yet.
     pub(super) stan_is_held: bool,
-    /// An entry of it waits to become durable, so its slot may not mean another payment yet.
-    pub(super) awaits_journal: bool,
-    /// The encoded request. Card data: never shown.
-    pub(super) request: Bytes,
+    /// The encoded request until it is handed to a link, then empty. It may hold a PIN block and
+    /// tracks, and so is kept no longer.
+    pub(super) outgoing: Bytes,
+    /// The request without what may not be kept. Card data.
+    pub(super) request: Message,
     pub(super) retrieval_reference: Bytes,
     /// Why it is in this state, if an answer does not say.
     pub(super) reason: Option<Reason>,
     /// What the bank answered.
     pub(super) response: Response,
     pub(super) late_response_code: Bytes,
+    /// What the bank is to keep of the amount when the payment is taken back: nothing, if `None`.
+    pub(super) actual_amount_minor: Option<u64>,
     pub(super) reversal: Option<Box<Reversal>>,
+    /// What an operator has written who settled it.
+    pub(super) resolution: Option<Box<Resolution>>,
     /// Who is to be told the outcome.
     pub(super) waiting: Vec<Reply<PaymentAnswer>>,
+}
+
+/// How an operator settled a payment that could not be taken back.
+#[derive(Clone, Default)]
+pub(super) struct Resolution {
+    /// Who.
+    pub(super) operator: String,
+    /// What was found and done, in the operator's words.
+    pub(super) reason: String,
 }
 
 /// The elements of the bank's answer that a caller is told.
@@ -85,17 +109,24 @@ pub(super) struct Reversal {
     /// may be another payment's by now.
     pub(super) stan_is_held: bool,
     pub(super) key: MatchKey,
-    /// The encoded 0420. Card data: never shown.
+    /// The 0420. Card data.
+    pub(super) message: Message,
+    /// The same, encoded. Card data: never shown.
     pub(super) first: Bytes,
     /// The same with another MTI, and nothing else.
     pub(super) repeat: Bytes,
+    /// The card's line; reversals of one card go in their order.
+    pub(super) card: u64,
     pub(super) stage: Stage,
     /// Messages whose bytes may have left.
     pub(super) attempts: u32,
+    /// DE95: what the bank keeps of the amount, if it is to keep any.
+    pub(super) actual_amount_minor: Option<u64>,
     pub(super) pause: Duration,
     /// How much of the budget is used up. Time without a link does not count.
     pub(super) spent: Duration,
     pub(super) began: Instant,
+    pub(super) began_utc_ms: i64,
     pub(super) response_code: Bytes,
 }
 
@@ -104,8 +135,8 @@ pub(super) struct Reversal {
 pub(super) enum Stage {
     /// Its record is not durable yet, so nobody was told and nothing was sent.
     Journalling,
-    /// The pause before the next message.
-    Resting,
+    /// Its turn, or the end of a pause.
+    Waiting,
     /// The answer to a message handed to a link then.
     Sent(Instant),
 }
@@ -121,15 +152,32 @@ impl Record {
         decision
     }
 
-    /// Whether its callers may be told of it: what it ended in, or that it is being reversed and
-    /// the record of that is durable.
+    /// Whether its callers may be told of it: what it ended in, or that it is being reversed. A
+    /// restart knows no more than the journal, so nobody else may either. That nothing was sent may
+    /// always be told: at worst a restart takes back what was not there.
     pub(super) fn tells_outcome(&self) -> bool {
-        let reversal_is_recorded = || {
-            self.reversal
-                .as_ref()
-                .is_some_and(|reversal| reversal.stage != Stage::Journalling)
+        match self.state {
+            State::NotSent => true,
+            state => (state.is_settled() || state == State::Reversing) && self.recording.has(state),
+        }
+    }
+
+    /// Whether so much of the amount can stay with the bank. The error is for the caller.
+    pub(super) fn keeps_part(&self, actual_amount_minor: Option<u64>) -> Result<(), String> {
+        let Some(actual) = actual_amount_minor else {
+            return Ok(());
         };
-        self.state.is_settled() || self.state == State::Reversing && reversal_is_recorded()
+        let whole = self
+            .amount
+            .and_then(|digits| std::str::from_utf8(&digits).ok()?.parse::<u64>().ok());
+        match whole {
+            Some(whole) if (1..whole).contains(&actual) => Ok(()),
+            Some(whole) => Err(format!(
+                "actual_amount: {actual} is not between 1 and the {whole} of the payment; leave it \
+                 out to take back the whole"
+            )),
+            None => Err("actual_amount: this payment moves no money".to_owned()),
+        }
     }
 
     /// Whether an answer with the right STAN is the answer to this payment. A bank that answers
@@ -154,7 +202,7 @@ impl Record {
     /// What a caller is told of it now.
     pub(super) fn answer(&self, bank: &std::sync::Arc<str>) -> PaymentAnswer {
         let sent = self.state != State::NotSent;
-        PaymentAnswer {
+        let mut answer = PaymentAnswer {
             outcome: self.outcome(),
             bank: Some(std::sync::Arc::clone(bank)),
             stan: sent.then_some(self.stan),
@@ -162,20 +210,23 @@ impl Record {
                 true => self.retrieval_reference.clone(),
                 false => Bytes::new(),
             },
-            response_code: self.response.code.clone(),
-            authorization_id: self.response.authorization_id.clone(),
-            elements: self.response.elements.clone(),
-            reversal: self.reversal.as_ref().map(|reversal| ReversalStatus {
-                reason: reversal.reason,
-                attempts: reversal.attempts,
-                response_code: reversal.response_code.clone(),
-                stan: reversal.stan,
-            }),
-            late_response_code: self.late_response_code.clone(),
+            ..PaymentAnswer::bare(PaymentOutcome::Pending)
+        };
+        // What the journal does not have yet may turn out otherwise after a restart.
+        if self.tells_outcome() {
+            answer.response_code = self.response.code.clone();
+            answer.authorization_id = self.response.authorization_id.clone();
+            answer.elements = self.response.elements.clone();
+            answer.late_response_code = self.late_response_code.clone();
+            answer.reversal = self.reversal.as_ref().map(|reversal| reversal.status());
         }
+        answer
     }
 
     fn outcome(&self) -> PaymentOutcome {
+        if !self.tells_outcome() {
+            return PaymentOutcome::Pending;
+        }
         let reason = self.reason.unwrap_or(Reason::Internal);
         let detail = || explain(reason).to_owned();
         match self.state {
@@ -193,13 +244,29 @@ impl Record {
             State::Reversing => PaymentOutcome::Reversing,
             State::Reversed => PaymentOutcome::Reversed,
             State::ReversalFailed => PaymentOutcome::ReversalFailed,
+            State::Resolved => PaymentOutcome::Resolved {
+                detail: match &self.resolution {
+                    Some(resolution) => resolution.reason.clone(),
+                    None => String::new(),
+                },
+            },
         }
     }
 }
 
 impl Reversal {
+    pub(super) fn status(&self) -> ReversalStatus {
+        ReversalStatus {
+            reason: self.reason,
+            attempts: self.attempts,
+            response_code: self.response_code.clone(),
+            stan: self.stan,
+            actual_amount_minor: self.actual_amount_minor,
+        }
+    }
+
     /// The message to send now: a 0420 as long as none can have left, then 0421.
-    pub(super) fn message(&self) -> &Bytes {
+    pub(super) fn encoded(&self) -> &Bytes {
         match self.attempts {
             0 => &self.first,
             _ => &self.repeat,

@@ -2,22 +2,25 @@
 //!
 //! The STAN and the time of a reversal are fixed and durable before its first message, a repeat
 //! differs in the MTI alone, and the budget is spent only by messages that the bank could have
-//! answered.
+//! answered. Which reversal's turn it is, [`super::lines`] knows.
 
-use std::time::Duration;
+use std::{
+    hash::BuildHasher as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use tracing::{error, info, warn};
 
 use super::{
     build,
-    desk::{Desk, Dispatch, Leg, RecordId},
-    record::{Reversal, Stage},
-    state::Event,
+    desk::{Desk, Dispatch, Leg, RecordId, utc_ms},
+    record::{Record, Reversal, Stage},
+    state::{Event, State},
 };
 use crate::{
-    iso8583::{MatchKey, Message, Mti, session::Now},
-    journal,
+    iso8583::{MatchKey, Message, session::Now},
     link::{Exchange, settings::ReversalStan},
     outcome::Reason,
 };
@@ -25,27 +28,46 @@ use crate::{
 /// DE39 of a 0430 by which the bank says that it has taken the payment back.
 const APPROVED: &[u8] = b"00";
 
+impl Reversal {
+    /// Its place among all reversals of the bank.
+    pub(super) fn place(&self, id: RecordId) -> (Instant, RecordId) {
+        (self.began, id)
+    }
+}
+
 impl Desk {
-    /// The payment has just entered the state of being reversed.
+    /// The payment has just entered the state of being reversed, for the first time or because an
+    /// operator wants it tried again.
     pub(super) fn begin_reversal(&mut self, now: Now, id: RecordId, reason: Reason) {
         self.unsettle(id);
-        self.open_reversals.insert((now.monotonic, id));
-        if let Some(record) = self.record(id) {
-            let stan = record.stan;
-            self.unanswered.insert(stan, id);
-        }
-        match self.build_reversal(now, id, reason) {
-            Ok(reversal) => {
-                if let Some(record) = self.record(id) {
-                    record.reversal = Some(Box::new(reversal));
+        let Some(record) = self.record(id) else {
+            return;
+        };
+        let (stan, built) = (record.stan, record.reversal.is_some());
+        self.unanswered.insert(stan, id);
+        if !built {
+            match self.build_reversal(now, id, reason) {
+                Ok(reversal) => {
+                    if let Some(record) = self.record(id) {
+                        record.reversal = Some(Box::new(reversal));
+                    }
                 }
-                self.record_reversal(id);
-            }
-            Err(why) => {
-                error!(bank = %self.bank, "a reversal cannot be built, an operator must look: {why}");
-                self.happen(now, id, Event::ReversalRefused);
+                Err(why) => {
+                    error!(bank = %self.bank, "a reversal cannot be built, an operator must look: {why}");
+                    self.happen(now, id, Event::ReversalRefused);
+                    return;
+                }
             }
         }
+        let settings = Arc::clone(&self.settings);
+        if let Some(reversal) = self.reversal(id) {
+            reversal.stage = Stage::Journalling;
+            reversal.pause = settings.reversal.repeat_min;
+            reversal.spent = Duration::ZERO;
+            let place = reversal.place(id);
+            self.open_reversals.insert(place);
+        }
+        self.write(id);
     }
 
     fn build_reversal(
@@ -54,99 +76,110 @@ impl Desk {
         id: RecordId,
         reason: Reason,
     ) -> Result<Reversal, String> {
+        let settings = Arc::clone(&self.settings);
         let record = self.record(id).ok_or("its record is gone")?;
-        let (request, own_stan) = (record.request.clone(), record.stan);
-        let authorization_id = record.response.authorization_id.clone();
-        let settings = std::sync::Arc::clone(&self.settings);
-        let request = settings
-            .dialect
-            .decode(request)
-            .map_err(|error| error.to_string())?;
+        // Only of what the bank has approved may a part stay.
+        let actual = record
+            .actual_amount_minor
+            .filter(|_| reason == Reason::Cancelled);
+        let own_stan = record.stan;
         let held = match settings.reversal.stan {
             ReversalStan::New => self.stans.hold(),
             ReversalStan::Original => None,
         };
         // Under the payment's own STAN the MTI class still tells the two apart.
         let stan = held.unwrap_or(own_stan);
-        let encoded = build::reversal(
-            &request,
-            &authorization_id,
-            &settings.reversal,
-            reason,
-            stan,
-            now,
-        )
-        .map_err(|error| error.to_string())
-        .and_then(|message| self.encode_both(message));
-        if let (Err(_), Some(unused)) = (&encoded, held) {
+        let message = self
+            .record(id)
+            .ok_or_else(|| "its record is gone".to_owned())
+            .and_then(|record| {
+                let original = build::Original {
+                    request: &record.request,
+                    response: &record.response,
+                    actual_amount_minor: actual,
+                };
+                build::reversal(original, &settings.reversal, reason, stan, now)
+                    .map_err(|error| error.to_string())
+            });
+        let reversal = message.and_then(|message| {
+            let began = (now.monotonic, utc_ms(now));
+            self.reversal_of(message, reason, began)
+        });
+        if let (Err(_), Some(unused)) = (&reversal, held) {
             self.stans.release(unused);
         }
-        let (first, repeat) = encoded?;
+        reversal.map(|reversal| Reversal {
+            stan_is_held: held.is_some(),
+            actual_amount_minor: actual,
+            ..reversal
+        })
+    }
+
+    /// A reversal that consists in this 0420, new or from the journal.
+    pub(super) fn reversal_of(
+        &mut self,
+        message: Message,
+        reason: Reason,
+        (began, began_utc_ms): (Instant, i64),
+    ) -> Result<Reversal, String> {
+        let stan = message.stan().ok_or("it has no DE11")?;
+        let first = self.encode(&message)?;
+        let mut repeat = message.clone();
+        repeat.set_mti(message.mti().repeat());
+        let repeat = self.encode(&repeat)?;
         Ok(Reversal {
             reason,
             stan,
-            stan_is_held: held.is_some(),
-            key: MatchKey::new(Mti::REVERSAL_ADVICE, stan),
+            stan_is_held: false,
+            key: MatchKey::new(message.mti(), stan),
             first,
             repeat,
+            card: self.hasher.hash_one(message.get(2)),
+            message,
             stage: Stage::Journalling,
             attempts: 0,
-            pause: settings.reversal.repeat_min,
+            actual_amount_minor: None,
+            pause: self.settings.reversal.repeat_min,
             spent: Duration::ZERO,
-            began: now.monotonic,
+            began,
+            began_utc_ms,
             response_code: Bytes::new(),
         })
     }
 
-    /// A 0420 and its 0421.
-    fn encode_both(&mut self, mut message: Message) -> Result<(Bytes, Bytes), String> {
-        let first = self.encode(&message)?;
-        message.set_mti(Mti::REVERSAL_ADVICE.repeat());
-        Ok((first, self.encode(&message)?))
-    }
-
-    fn record_reversal(&mut self, id: RecordId) {
-        let Some(reversal) = self.record(id).and_then(|record| record.reversal.as_ref()) else {
+    /// The reversal is durable: now the caller may hear of it, and the bank too.
+    pub(super) fn reversal_recorded(&mut self, now: Now, id: RecordId) {
+        let Some(reversal) = self.reversal(id) else {
             return;
         };
-        let record = journal::Record::Reversing {
-            reason: reversal.reason,
-            reversal: reversal.first.clone(),
-        };
-        self.journal_first(id, record);
+        if reversal.stage != Stage::Journalling {
+            return;
+        }
+        reversal.stage = Stage::Waiting;
+        let (card, place) = (reversal.card, reversal.place(id));
+        self.lines.enter(card, place);
+        self.tell(id);
+        self.send_reversals(now);
     }
 
-    /// The record of a reversal is durable: now the caller may hear of it, and the bank too.
-    pub(super) fn reversal_recorded(&mut self, now: Now, id: RecordId, durable: bool) {
-        if durable {
-            if let Some(reversal) = self.reversal(id) {
-                reversal.stage = Stage::Resting;
-            }
-            self.tell(id);
+    /// Sends the reversals whose turn it is.
+    pub(super) fn send_reversals(&mut self, now: Now) {
+        while let Some(id) = self.lines.take_ready(now.monotonic) {
             self.send_reversal(now, id);
-        } else {
-            // The caller still waits and the bank still has the debit, so the journal is tried again.
-            let pause = self.settings.reversal.repeat_min;
-            self.due.insert((now.monotonic + pause, id));
         }
     }
 
-    /// A reversal's pause is over.
-    pub(super) fn send_reversal(&mut self, now: Now, id: RecordId) {
+    fn send_reversal(&mut self, now: Now, id: RecordId) {
         let deadline = now.monotonic + self.settings.link.response_timeout;
         let Some(reversal) = self.reversal(id) else {
             return;
         };
-        if reversal.stage == Stage::Journalling {
-            self.record_reversal(id);
-            return;
-        }
         reversal.stage = Stage::Sent(now.monotonic);
         let dispatch = Dispatch {
             record: id,
             leg: Leg::Reversal,
             key: reversal.key,
-            message: reversal.message().clone(),
+            message: reversal.encoded().clone(),
             deadline,
         };
         self.metrics.reversal_messages.increment(1);
@@ -155,16 +188,17 @@ impl Desk {
 
     /// What a link tells of a reversal's message.
     pub(super) fn reversal_exchanged(&mut self, now: Now, id: RecordId, exchange: Exchange) {
-        let settings = std::sync::Arc::clone(&self.settings);
         let Some(reversal) = self.reversal(id) else {
             return;
         };
+        if !matches!(reversal.stage, Stage::Sent(_)) {
+            // A late 0430 or an operator was quicker.
+            return;
+        }
         let message = match exchange {
-            Exchange::NotSent(_) => {
-                // No byte left: not an attempt, and the wait for a link costs no budget.
-                let pause = settings.reversal.repeat_min;
-                reversal.stage = Stage::Resting;
-                self.due.insert((now.monotonic + pause, id));
+            Exchange::NotSent(reason) => {
+                self.reversal_not_sent(now, id, reason);
+                self.send_reversals(now);
                 return;
             }
             Exchange::TimedOut | Exchange::Lost | Exchange::GivenUp => None,
@@ -175,10 +209,25 @@ impl Desk {
             None => self.repeat_later(now, id),
             Some(code) => self.reversal_answered(now, id, code),
         }
+        self.send_reversals(now);
+    }
+
+    /// No byte left: not an attempt, and the wait costs no budget.
+    fn reversal_not_sent(&mut self, now: Now, id: RecordId, reason: Reason) {
+        let until = now.monotonic + self.settings.reversal.repeat_min;
+        let Some(reversal) = self.reversal(id) else {
+            return;
+        };
+        reversal.stage = Stage::Waiting;
+        let (card, place) = (reversal.card, reversal.place(id));
+        match reason {
+            Reason::NoLink | Reason::Stopping => self.lines.no_link(place, until),
+            _ => self.lines.rest(card, place, until, 0),
+        }
     }
 
     fn reversal_answered(&mut self, now: Now, id: RecordId, code: &[u8]) {
-        let settings = std::sync::Arc::clone(&self.settings);
+        let settings = Arc::clone(&self.settings);
         let is_one_of = |codes: &[String]| codes.iter().any(|own| own.as_bytes() == code);
         if let Some(reversal) = self.reversal(id) {
             reversal.response_code = Bytes::copy_from_slice(code);
@@ -196,7 +245,7 @@ impl Desk {
         }
     }
 
-    /// A 0430 that missed its timeout. It ends a resting reversal if it is good news, so that a slow
+    /// A 0430 that missed its timeout. It ends a waiting reversal if it is good news, so that a slow
     /// bank does not see 0421 until the budget is spent; bad news can wait for the next answer.
     pub(super) fn reversal_answered_late(&mut self, now: Now, key: MatchKey, message: &Message) {
         let code = message.get(39).unwrap_or_default();
@@ -207,17 +256,17 @@ impl Desk {
         let open: Vec<RecordId> = self.open_reversals.iter().map(|(_, id)| *id).collect();
         let answered = open.into_iter().find(|id| {
             self.reversal(*id).is_some_and(|reversal| {
-                reversal.key == key && reversal.stage == Stage::Resting && reversal.attempts > 0
+                reversal.key == key && reversal.stage == Stage::Waiting && reversal.attempts > 0
             })
         });
         if let Some(id) = answered {
-            self.due.retain(|(_, other)| *other != id);
             self.reversal_answered(now, id, code);
+            self.send_reversals(now);
         }
     }
 
     fn repeat_later(&mut self, now: Now, id: RecordId) {
-        let settings = std::sync::Arc::clone(&self.settings);
+        let settings = Arc::clone(&self.settings);
         let Some(reversal) = self.reversal(id) else {
             return;
         };
@@ -225,54 +274,64 @@ impl Desk {
         if let Stage::Sent(at) = reversal.stage {
             reversal.spent += now.monotonic - at + pause;
         }
-        reversal.stage = Stage::Resting;
+        reversal.stage = Stage::Waiting;
+        let (card, place, attempts) = (reversal.card, reversal.place(id), reversal.attempts);
         if reversal.spent >= settings.reversal.budget {
             self.happen(now, id, Event::BudgetSpent);
         } else {
-            self.due.insert((now.monotonic + pause, id));
+            let until = now.monotonic + pause;
+            self.lines.rest(card, place, until, attempts);
         }
     }
 
-    /// The bank has taken it back, or an operator must look.
-    pub(super) fn end_reversal(&mut self, now: Now, id: RecordId, well: bool) {
-        let bank = std::sync::Arc::clone(&self.bank);
+    /// The bank has taken it back, an operator must look, or has.
+    pub(super) fn end_reversal(&mut self, id: RecordId, state: State) {
+        let bank = Arc::clone(&self.bank);
         let Some(record) = self.record(id) else {
             return;
         };
-        let payment = record.key.id.as_str();
-        let held = |reversal: &Reversal| reversal.stan_is_held.then_some(reversal.stan);
-        let (stan, began) = match &record.reversal {
-            Some(reversal) if well => {
-                info!(%bank, payment, attempts = reversal.attempts, "reversed");
-                (held(reversal), reversal.began)
+        say_how_it_ended(&bank, record, state);
+        if let Some(reversal) = record.reversal.as_deref_mut() {
+            let (card, place) = (reversal.card, reversal.place(id));
+            // A failed one may be tried again, and then under the same STAN.
+            let is_over = state != State::ReversalFailed;
+            let held = is_over && std::mem::take(&mut reversal.stan_is_held);
+            let stan = held.then_some(reversal.stan);
+            reversal.stage = Stage::Waiting;
+            self.lines.leave(card, place);
+            self.open_reversals.remove(&place);
+            if let Some(stan) = stan {
+                self.stans.release(stan);
             }
-            Some(reversal) => {
-                let code = reversal.response_code.escape_ascii();
-                error!(
-                    %bank, client = %record.key.client, payment,
-                    attempts = reversal.attempts, code = %code,
-                    "the reversal failed: settle it with the bank by hand"
-                );
-                (held(reversal), reversal.began)
-            }
-            None => {
-                warn!(%bank, payment, "ended without a reversal");
-                (None, now.monotonic)
-            }
-        };
-        if let Some(stan) = stan {
-            self.stans.release(stan);
         }
-        self.open_reversals.remove(&(began, id));
-        match well {
-            true => self.metrics.reversed.increment(1),
-            false => self.metrics.reversal_failed.increment(1),
+        match state {
+            State::Reversed => self.metrics.reversed.increment(1),
+            State::Resolved => self.metrics.resolved.increment(1),
+            _ => self.metrics.reversal_failed.increment(1),
         }
-        self.journal(id, journal::Record::ReversalEnded(well));
-        self.settle(now, id);
     }
 
-    fn reversal(&mut self, id: RecordId) -> Option<&mut Reversal> {
+    pub(super) fn reversal(&mut self, id: RecordId) -> Option<&mut Reversal> {
         self.record(id)?.reversal.as_deref_mut()
+    }
+}
+
+fn say_how_it_ended(bank: &str, record: &Record, state: State) {
+    let payment = record.key.id.as_str();
+    let (attempts, code) = match &record.reversal {
+        Some(reversal) => (reversal.attempts, reversal.response_code.as_ref()),
+        None => (0, &b""[..]),
+    };
+    let code = code.escape_ascii();
+    match state {
+        State::Reversed => info!(bank, payment, attempts, "reversed"),
+        State::Resolved => info!(
+            bank,
+            payment, attempts, "settled with the bank by an operator"
+        ),
+        _ => error!(
+            bank, client = %record.key.client, payment, attempts, %code,
+            "the reversal failed: settle it with the bank by hand, then `sampan reversals resolve`"
+        ),
     }
 }

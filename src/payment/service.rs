@@ -5,8 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use arc_swap::ArcSwap;
 
 use super::{
-    PaymentAnswer, PaymentId, PaymentKey, PaymentOutbox, PaymentRequest, Registry, desk::Order,
-    task::BankDesk,
+    OpenReversal, OperatorError, PaymentAnswer, PaymentId, PaymentKey, PaymentOutbox,
+    PaymentRequest, Registry, desk::Order, task::BankDesk,
 };
 use crate::{
     client::ClientName, metrics::PaymentMetrics, outbox::Outbox, outcome::Reason, route::Routes,
@@ -110,19 +110,75 @@ impl Payments {
         self.desks.get(&**bank)
     }
 
-    /// Takes a payment back and answers once it is decided what becomes of it; `None` if the client
-    /// has none of that id.
-    pub async fn reverse(&self, client: &ClientName, id: &PaymentId) -> Option<PaymentAnswer> {
+    /// Takes a payment back, but for what the bank is to keep, and answers once it is decided what
+    /// becomes of it; `None` if the client has none of that id.
+    pub async fn reverse(
+        &self,
+        client: &ClientName,
+        id: &PaymentId,
+        actual_amount_minor: Option<u64>,
+    ) -> Option<PaymentAnswer> {
         let key = PaymentKey {
             client: client.clone(),
             id: id.clone(),
         };
         let desk = self.desk_of(&key)?;
         let outbox = Outbox::new();
-        desk.reverse(key, outbox.reply(0));
+        desk.reverse(key, actual_amount_minor, outbox.reply(0));
         let mut answers = Vec::new();
         outbox.take_ready(&mut answers).await;
         answers.pop().map(|(_, answer)| answer)
+    }
+
+    /// The reversals that are not over, of one bank or of all, the oldest first.
+    pub async fn reversals(&self, bank: Option<&str>, failed_only: bool) -> Vec<OpenReversal> {
+        let mut open = Vec::new();
+        for desk in self.desks.values() {
+            if bank.is_none_or(|name| **desk.bank() == *name) {
+                open.append(&mut desk.reversals(failed_only).await);
+            }
+        }
+        open.sort_by_key(|reversal| reversal.began_utc_ms);
+        open
+    }
+
+    /// Has a failed reversal tried again in the name of an operator; answers once that is durable.
+    ///
+    /// # Errors
+    /// There is no such payment, or it is in no state to be tried again.
+    pub async fn retry_reversal(
+        &self,
+        key: PaymentKey,
+        operator: &ClientName,
+    ) -> Result<PaymentAnswer, OperatorError> {
+        self.operate(key, operator, None).await
+    }
+
+    /// Ends a reversal that an operator has settled with the bank by hand; answers once that is
+    /// durable.
+    ///
+    /// # Errors
+    /// There is no such payment, or there is nothing to be settled.
+    pub async fn resolve_reversal(
+        &self,
+        key: PaymentKey,
+        operator: &ClientName,
+        reason: String,
+    ) -> Result<PaymentAnswer, OperatorError> {
+        self.operate(key, operator, Some(reason)).await
+    }
+
+    async fn operate(
+        &self,
+        key: PaymentKey,
+        operator: &ClientName,
+        resolve: Option<String>,
+    ) -> Result<PaymentAnswer, OperatorError> {
+        let Some(desk) = self.desk_of(&key) else {
+            let (client, id) = (key.client.to_string(), key.id.as_str().to_owned());
+            return Err(OperatorError::Unknown(client, id));
+        };
+        desk.operate(key, operator.to_string(), resolve).await
     }
 
     /// The stored state of a payment; `None` if the client has none of that id.

@@ -46,6 +46,17 @@ impl StanAllocator {
         Stan::new(number)
     }
 
+    /// Holds this one, for an exchange that an earlier process began; false if it is held already.
+    pub(super) fn hold_this(&self, stan: Stan) -> bool {
+        let mut sequence = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if sequence.is_busy(stan.get()) {
+            return false;
+        }
+        sequence.mark(stan.get(), true);
+        sequence.in_use += 1;
+        true
+    }
+
     /// How many are held.
     #[cfg(test)]
     pub(super) fn in_use(&self) -> u32 {

@@ -11,6 +11,8 @@
 //!                              │                        accepted │ │ refused, budget spent
 //!                              └─declined─► declined             ▼ ▼
 //!                                                        reversed  reversal failed
+//!                                                                    │ │ operator
+//!                                                  reversing ◄─retry─┘ └─resolve─► resolved
 //! ```
 //!
 //! A request that moves no money is never reversed: unanswered, it is unknown.
@@ -40,9 +42,28 @@ pub enum State {
     Reversed,
     /// An operator must look.
     ReversalFailed,
+    /// An operator has looked, and settled it with the bank.
+    Resolved,
 }
 
 impl State {
+    /// A word for logs and operators.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Journalling => "journalling",
+            Self::Dispatched => "sent",
+            Self::Cancelling => "cancelling",
+            Self::Approved => "approved",
+            Self::Declined => "declined",
+            Self::NotSent => "not_sent",
+            Self::Unknown => "unknown",
+            Self::Reversing => "reversing",
+            Self::Reversed => "reversed",
+            Self::ReversalFailed => "reversal_failed",
+            Self::Resolved => "resolved",
+        }
+    }
+
     /// Whether nothing more will happen by itself.
     pub fn is_settled(self) -> bool {
         match self {
@@ -51,7 +72,8 @@ impl State {
             | Self::NotSent
             | Self::Unknown
             | Self::Reversed
-            | Self::ReversalFailed => true,
+            | Self::ReversalFailed
+            | Self::Resolved => true,
             Self::Journalling | Self::Dispatched | Self::Cancelling | Self::Reversing => false,
         }
     }
@@ -80,6 +102,10 @@ pub enum Event {
     ReversalRefused,
     /// The reversal was repeated for as long as it may be.
     BudgetSpent,
+    /// An operator wants a failed reversal tried again.
+    RetryAsked,
+    /// An operator has settled it with the bank.
+    Resolved,
 }
 
 /// What an event means.
@@ -122,10 +148,18 @@ pub fn decide(state: State, event: Event, moves_money: bool) -> Decision {
         (S::Reversing, Event::ReversalRefused | Event::BudgetSpent) => {
             Enter(S::ReversalFailed, None)
         }
+        (S::ReversalFailed, Event::RetryAsked) if moves_money => Enter(S::Reversing, None),
+        (S::Reversing | S::ReversalFailed, Event::Resolved) => Enter(S::Resolved, None),
 
         // The outcome that the caller was told stands.
         (
-            S::Approved | S::Declined | S::Unknown | S::Reversing | S::Reversed | S::ReversalFailed,
+            S::Approved
+            | S::Declined
+            | S::Unknown
+            | S::Reversing
+            | S::Reversed
+            | S::ReversalFailed
+            | S::Resolved,
             Event::Approved | Event::Declined,
         ) => Late,
 
@@ -136,7 +170,9 @@ pub fn decide(state: State, event: Event, moves_money: bool) -> Decision {
             | Event::Unanswered(_)
             | Event::ReversalAccepted
             | Event::ReversalRefused
-            | Event::BudgetSpent,
+            | Event::BudgetSpent
+            | Event::RetryAsked
+            | Event::Resolved,
         )
         | (
             S::Dispatched | S::Cancelling,
@@ -145,11 +181,19 @@ pub fn decide(state: State, event: Event, moves_money: bool) -> Decision {
             | Event::CancelAsked
             | Event::ReversalAccepted
             | Event::ReversalRefused
-            | Event::BudgetSpent,
+            | Event::BudgetSpent
+            | Event::RetryAsked
+            | Event::Resolved,
         )
         | (S::NotSent, _)
         | (
-            S::Approved | S::Declined | S::Unknown | S::Reversing | S::Reversed | S::ReversalFailed,
+            S::Approved
+            | S::Declined
+            | S::Unknown
+            | S::Reversing
+            | S::Reversed
+            | S::ReversalFailed
+            | S::Resolved,
             Event::Durable
             | Event::NotDurable
             | Event::NotSent(_)
@@ -157,7 +201,9 @@ pub fn decide(state: State, event: Event, moves_money: bool) -> Decision {
             | Event::CancelAsked
             | Event::ReversalAccepted
             | Event::ReversalRefused
-            | Event::BudgetSpent,
+            | Event::BudgetSpent
+            | Event::RetryAsked
+            | Event::Resolved,
         ) => Ignore,
     }
 }
@@ -166,7 +212,7 @@ pub fn decide(state: State, event: Event, moves_money: bool) -> Decision {
 mod tests {
     use super::*;
 
-    const STATES: [State; 10] = [
+    const STATES: [State; 11] = [
         State::Journalling,
         State::Dispatched,
         State::Cancelling,
@@ -177,9 +223,10 @@ mod tests {
         State::Reversing,
         State::Reversed,
         State::ReversalFailed,
+        State::Resolved,
     ];
 
-    const EVENTS: [Event; 10] = [
+    const EVENTS: [Event; 12] = [
         Event::Durable,
         Event::NotDurable,
         Event::NotSent(Reason::NoLink),
@@ -190,6 +237,8 @@ mod tests {
         Event::ReversalAccepted,
         Event::ReversalRefused,
         Event::BudgetSpent,
+        Event::RetryAsked,
+        Event::Resolved,
     ];
 
     fn after(state: State, event: Event) -> Option<State> {
@@ -241,17 +290,22 @@ mod tests {
                 Some(State::ReversalFailed) => {
                     assert!(matches!(event, Event::ReversalRefused | Event::BudgetSpent));
                 }
+                Some(State::Resolved) => assert_eq!(event, Event::Resolved),
                 other => assert_eq!(other, None),
             }
         }
     }
 
     #[test]
-    fn what_is_settled_changes_only_if_the_caller_takes_an_approved_payment_back() {
+    fn what_is_settled_changes_only_by_the_caller_s_cancel_or_an_operator() {
         for state in STATES.into_iter().filter(|state| state.is_settled()) {
             for event in EVENTS {
-                let expected = (state == State::Approved && event == Event::CancelAsked)
-                    .then_some(State::Reversing);
+                let expected = match (state, event) {
+                    (State::Approved, Event::CancelAsked)
+                    | (State::ReversalFailed, Event::RetryAsked) => Some(State::Reversing),
+                    (State::ReversalFailed, Event::Resolved) => Some(State::Resolved),
+                    _ => None,
+                };
                 assert_eq!(after(state, event), expected, "{state:?} on {event:?}");
             }
         }
@@ -259,7 +313,12 @@ mod tests {
 
     #[test]
     fn a_late_answer_changes_nothing_that_was_told() {
-        for state in [State::Reversing, State::Reversed, State::ReversalFailed] {
+        for state in [
+            State::Reversing,
+            State::Reversed,
+            State::ReversalFailed,
+            State::Resolved,
+        ] {
             for event in [Event::Approved, Event::Declined] {
                 assert_eq!(decide(state, event, true), Decision::Late);
             }

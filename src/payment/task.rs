@@ -15,15 +15,16 @@ use tokio::{
 };
 
 use super::{
-    PaymentAnswer, PaymentKey,
+    OpenReversal, OperatorError, PaymentAnswer, PaymentKey, RecoveryError,
     desk::{Desk, Leg, Order, RecordId},
+    record::Resolution,
     registry::Registry,
     stans::StanAllocator,
 };
 use crate::{
     clock,
     iso8583::{Message, session::Now},
-    journal::Journal,
+    journal::{Journal, Kept},
     link::{BankJob, Exchange, Late, NotTaken, settings::BankSettings},
     metrics::PaymentMetrics,
     outbox::{Outbox, Reply},
@@ -51,13 +52,42 @@ struct Mailbox {
 
 enum Command {
     Transact(Vec<Order>),
-    Reverse(PaymentKey, Reply<PaymentAnswer>),
+    Reverse(PaymentKey, Option<u64>, Reply<PaymentAnswer>),
+    Reversals(bool, oneshot::Sender<Vec<OpenReversal>>),
+    Operate(Operation),
     Lookup(PaymentKey, oneshot::Sender<Option<PaymentAnswer>>),
     Recorded(Vec<RecordId>, bool),
     Late(Vec<Message>),
     Close,
     GiveUp,
     CountOpen(oneshot::Sender<usize>),
+}
+
+/// What an operator wants done about a reversal.
+struct Operation {
+    key: PaymentKey,
+    operator: String,
+    /// The operator's words, if it is settled by hand; `None` if it is to be tried again.
+    resolve: Option<String>,
+    /// Answered once it is decided what becomes of it.
+    reply: Reply<PaymentAnswer>,
+    told: oneshot::Sender<Result<(), OperatorError>>,
+}
+
+/// What a bank's desk begins with.
+pub struct Opening {
+    /// The bank.
+    pub settings: Arc<BankSettings>,
+    /// The bank's STANs, which its links use too.
+    pub stans: StanAllocator,
+    /// The bank's figures.
+    pub metrics: PaymentMetrics,
+    /// All desks' ids.
+    pub registry: Registry,
+    /// Where payments are recorded.
+    pub journal: Arc<dyn Journal>,
+    /// The bank's payments that the journal has.
+    pub kept: Vec<(u64, Kept)>,
 }
 
 impl Mailbox {
@@ -83,31 +113,42 @@ impl Late for BankDesk {
 /// A desk that has no task yet: its links need it, and its task needs the links.
 pub struct Unstarted {
     desk: Desk,
+    journal: Arc<dyn Journal>,
     mailbox: Arc<Mailbox>,
     open: watch::Sender<usize>,
 }
 
 impl BankDesk {
     /// A bank's desk, and what is needed to start its task.
-    pub fn new(
-        settings: Arc<BankSettings>,
-        stans: StanAllocator,
-        metrics: PaymentMetrics,
-        registry: Registry,
-    ) -> (Arc<Self>, Unstarted) {
+    ///
+    /// # Errors
+    /// A payment of the journal cannot be gone on with.
+    pub fn open(opening: Opening) -> Result<(Arc<Self>, Unstarted), RecoveryError> {
+        let Opening {
+            settings,
+            stans,
+            metrics,
+            registry,
+            journal,
+            kept,
+        } = opening;
         let mailbox = Arc::new(Mailbox::default());
         let (open, watched) = watch::channel(0);
-        let desk = Self {
-            settings: Arc::clone(&settings),
+        let key = journal.digest_key();
+        let mut desk = Desk::new(Arc::clone(&settings), stans, metrics, registry, key);
+        desk.recover(clock::now(), kept)?;
+        let way = Self {
+            settings,
             mailbox: Arc::clone(&mailbox),
             open: watched,
         };
         let unstarted = Unstarted {
-            desk: Desk::new(settings, stans, metrics, registry),
+            desk,
+            journal,
             mailbox,
             open,
         };
-        (Arc::new(desk), unstarted)
+        Ok((Arc::new(way), unstarted))
     }
 
     /// The bank.
@@ -119,9 +160,49 @@ impl BankDesk {
         self.mailbox.post(Command::Transact(orders));
     }
 
-    /// Takes a payment back; the reply is answered once it is decided what becomes of it.
-    pub(super) fn reverse(&self, key: PaymentKey, reply: Reply<PaymentAnswer>) {
-        self.mailbox.post(Command::Reverse(key, reply));
+    /// Takes a payment back, but for what the bank is to keep; the reply is answered once it is
+    /// decided what becomes of it.
+    pub(super) fn reverse(
+        &self,
+        key: PaymentKey,
+        actual_amount_minor: Option<u64>,
+        reply: Reply<PaymentAnswer>,
+    ) {
+        self.mailbox
+            .post(Command::Reverse(key, actual_amount_minor, reply));
+    }
+
+    /// The reversals that are not over, the oldest first.
+    pub(super) async fn reversals(&self, failed_only: bool) -> Vec<OpenReversal> {
+        let (told, answer) = oneshot::channel();
+        self.mailbox.post(Command::Reversals(failed_only, told));
+        answer.await.unwrap_or_default()
+    }
+
+    /// An operator has a failed reversal tried again, or settles one by hand, in which case
+    /// `resolve` holds the reason.
+    pub(super) async fn operate(
+        &self,
+        key: PaymentKey,
+        operator: String,
+        resolve: Option<String>,
+    ) -> Result<PaymentAnswer, OperatorError> {
+        let outbox = Outbox::new();
+        let (told, decided) = oneshot::channel();
+        self.mailbox.post(Command::Operate(Operation {
+            key,
+            operator,
+            resolve,
+            reply: outbox.reply(0),
+            told,
+        }));
+        decided.await.map_err(|_| OperatorError::Stopped)??;
+        let mut answers = Vec::new();
+        outbox.take_ready(&mut answers).await;
+        answers
+            .pop()
+            .map(|(_, answer)| answer)
+            .ok_or(OperatorError::Stopped)
     }
 
     pub(super) async fn lookup(&self, key: PaymentKey) -> Option<PaymentAnswer> {
@@ -159,13 +240,13 @@ impl BankDesk {
 
 impl Unstarted {
     /// Drives the desk until the task is aborted.
-    pub async fn run(self, pool: Arc<Pool<BankJob>>, journal: Arc<dyn Journal>) {
+    pub async fn run(self, pool: Arc<Pool<BankJob>>) {
         let mut task = Task {
             desk: self.desk,
             mailbox: self.mailbox,
             open: self.open,
             pool,
-            journal,
+            journal: self.journal,
             exchanges: Outbox::new(),
             closed: false,
         };
@@ -235,13 +316,20 @@ impl Task {
                 }
             }
             Command::Transact(orders) => {
+                self.desk.journal_fails = self.journal.failure().is_some();
                 for order in orders {
-                    self.desk.transact(now, order);
+                    self.desk.transact(now, self.journal.next_number(), order);
                 }
             }
-            Command::Reverse(key, reply) => self.desk.cancel(now, &key, reply),
+            Command::Reverse(key, actual_amount_minor, reply) => {
+                self.desk.cancel(now, &key, actual_amount_minor, reply);
+            }
+            // Whoever asked may have gone away meanwhile; then nobody wants the answer.
+            Command::Reversals(failed_only, told) => {
+                drop(told.send(self.desk.reversals(failed_only)));
+            }
+            Command::Operate(operation) => self.operate(now, operation),
             Command::Lookup(key, told) => {
-                // The caller may have gone away meanwhile; then nobody wants the answer.
                 drop(told.send(self.desk.lookup(&key)));
             }
             Command::Recorded(records, durable) => self.desk.durable(now, &records, durable),
@@ -261,18 +349,36 @@ impl Task {
         }
     }
 
+    fn operate(&mut self, now: Now, operation: Operation) {
+        let Operation {
+            key,
+            operator,
+            resolve,
+            reply,
+            told,
+        } = operation;
+        let decided = match resolve {
+            Some(reason) => {
+                let resolution = Resolution { operator, reason };
+                self.desk.resolve_reversal(now, &key, resolution, reply)
+            }
+            None => self.desk.retry_reversal(now, &key, &operator, reply),
+        };
+        drop(told.send(decided));
+    }
+
     /// Gives everyone what the turn has brought forth.
     fn hand_over(&mut self) {
         let out = &mut self.desk.out;
         out.answers.flush();
-        if !out.entries.is_empty() {
-            let entries = std::mem::take(&mut out.entries);
+        if !out.rows.is_empty() {
+            let rows = std::mem::take(&mut out.rows);
             let recorded = std::mem::take(&mut out.recorded);
             let mailbox = Arc::clone(&self.mailbox);
             let done = move |result: Result<(), _>| {
                 mailbox.post(Command::Recorded(recorded, result.is_ok()));
             };
-            self.journal.append(entries, Box::new(done));
+            self.journal.append(rows, Box::new(done));
         }
         self.dispatch();
     }

@@ -1,8 +1,10 @@
 //! The desk with a virtual clock, a journal that the test answers, and a bank made of the test's
 //! own messages.
 
-mod interleavings;
 mod races;
+mod recovery;
+mod reversals;
+mod simulation;
 
 use std::{
     sync::Arc,
@@ -19,12 +21,13 @@ use super::{
 };
 use crate::{
     client::ClientName,
+    digest::DigestKey,
     iso8583::{
         Dialect, Message, Mti,
         currency::Currency,
         session::{Now, SessionSettings},
     },
-    journal::Record,
+    journal::{Row, RowChange, Stage},
     link::{
         Exchange,
         settings::{BankSettings, LinkSettings, ReversalSettings, ReversalStan},
@@ -69,6 +72,9 @@ fn settings() -> BankSettings {
         pos_condition: "00".into(),
         local_offset: UtcOffset::from_hms(7, 0, 0).unwrap(),
         reversal: ReversalSettings {
+            mti: Mti::REVERSAL_ADVICE,
+            reason_element: 39,
+            in_flight_max: 16,
             timeout_code: "68".into(),
             cancel_code: "17".into(),
             error_code: "06".into(),
@@ -91,7 +97,11 @@ struct Scene {
     start: Now,
     elapsed: Duration,
     outbox: Arc<PaymentOutbox>,
+    /// Where the STANs of the next process begin.
+    rng: fastrand::Rng,
     journal_works: bool,
+    /// The last number of the journal.
+    number: u64,
     /// What the journal was given, by kind.
     recorded: Vec<&'static str>,
 }
@@ -105,10 +115,18 @@ impl Scene {
         let mut settings = settings();
         change(&mut settings);
         let dialect = Arc::clone(&settings.dialect);
-        let metrics = Metrics::new().unwrap().payments("vietcom");
+        static METRICS: std::sync::LazyLock<Metrics> =
+            std::sync::LazyLock::new(|| Metrics::new().unwrap());
+        let metrics = METRICS.payments("vietcom");
         let stans = StanAllocator::beginning_with(123);
         Self {
-            desk: Desk::new(Arc::new(settings), stans, metrics, Arc::default()),
+            desk: Desk::new(
+                Arc::new(settings),
+                stans,
+                metrics,
+                Arc::default(),
+                DigestKey::from_bytes([7; 16]),
+            ),
             dialect,
             start: Now {
                 monotonic: Instant::now(),
@@ -117,9 +135,25 @@ impl Scene {
             },
             elapsed: Duration::ZERO,
             outbox: Outbox::new(),
+            rng: fastrand::Rng::with_seed(1),
             journal_works: true,
+            number: 0,
             recorded: Vec::new(),
         }
+    }
+
+    /// The desk of the next process, with what the journal has.
+    fn reopen(&mut self, now: Now, kept: Vec<(u64, crate::journal::Kept)>) {
+        let stan = self.rng.u32(..);
+        self.desk = Desk::new(
+            Arc::clone(&self.desk.settings),
+            StanAllocator::beginning_with(stan),
+            self.desk.metrics.clone(),
+            Arc::default(),
+            DigestKey::from_bytes([7; 16]),
+        );
+        self.outbox = Outbox::new();
+        self.desk.recover(now, kept).unwrap();
     }
 
     fn now(&self) -> Now {
@@ -166,22 +200,27 @@ impl Scene {
             deadline: self.start.monotonic + self.elapsed + Duration::from_secs(5),
             reply: self.outbox.reply(0),
         };
-        self.desk.transact(self.now(), order);
+        self.take(order);
     }
 
-    /// Lets the journal do its work, and gives what is to be sent then.
-    fn dispatched(&mut self) -> Vec<Dispatch> {
-        while !self.desk.out.entries.is_empty() {
-            let entries = std::mem::take(&mut self.desk.out.entries);
-            assert!(
-                self.desk.out.dispatches.is_empty() || self.desk.out.recorded.is_empty(),
-                "something was sent in the turn in which it was recorded"
-            );
-            self.recorded
-                .extend(entries.iter().map(|e| kind(&e.record)));
+    fn take(&mut self, order: Order) {
+        self.number += 1;
+        self.desk.transact(self.now(), self.number, order);
+    }
+
+    /// Lets the journal do its work.
+    fn record(&mut self) {
+        while !self.desk.out.rows.is_empty() {
+            let rows = std::mem::take(&mut self.desk.out.rows);
+            self.recorded.extend(rows.iter().map(kind));
             let waiting = std::mem::take(&mut self.desk.out.recorded);
             self.desk.durable(self.now(), &waiting, self.journal_works);
         }
+    }
+
+    /// What is to be sent after the journal has done its work.
+    fn dispatched(&mut self) -> Vec<Dispatch> {
+        self.record();
         std::mem::take(&mut self.desk.out.dispatches)
     }
 
@@ -203,34 +242,48 @@ impl Scene {
         self.desk.handle_timeout(self.now());
     }
 
+    /// What is told after the journal has done its work.
     fn told(&mut self) -> Vec<PaymentAnswer> {
+        self.record();
+        self.told_already()
+    }
+
+    fn told_already(&mut self) -> Vec<PaymentAnswer> {
+        let told = self.told_with_tags().into_iter();
+        told.map(|(_, answer)| answer).collect()
+    }
+
+    fn told_with_tags(&mut self) -> Vec<(u32, PaymentAnswer)> {
         self.desk.out.answers.flush();
         let mut answers = Vec::new();
         self.outbox.try_take_ready(&mut answers);
-        answers.into_iter().map(|(_, answer)| answer).collect()
+        answers
     }
 
     fn outcomes(&mut self) -> Vec<PaymentOutcome> {
         self.told().into_iter().map(|told| told.outcome).collect()
     }
 
-    fn stored(&self, id: &str) -> PaymentAnswer {
+    fn stored(&mut self, id: &str) -> PaymentAnswer {
+        self.record();
         self.desk.lookup(&Self::key(id)).unwrap()
     }
 
     fn cancel(&mut self, id: &str) {
         let reply = self.outbox.reply(1);
-        self.desk.cancel(self.now(), &Self::key(id), reply);
+        self.desk.cancel(self.now(), &Self::key(id), None, reply);
     }
 }
 
-fn kind(record: &Record) -> &'static str {
-    match record {
-        Record::Sending(_) => "sending",
-        Record::Answered(_) => "answered",
-        Record::NotSent => "not sent",
-        Record::Reversing { .. } => "reversing",
-        Record::ReversalEnded(_) => "ended",
+fn kind(row: &Row) -> &'static str {
+    match &row.change {
+        RowChange::Forget => "forget",
+        RowChange::Keep(kept) => match kept.stage {
+            Stage::Sending => "sending",
+            Stage::Ended { .. } => "ended",
+            Stage::Reversing(_) => "reversing",
+            Stage::ReversalEnded { .. } => "reversal ended",
+        },
     }
 }
 
@@ -327,109 +380,10 @@ fn an_unanswered_payment_is_told_as_reversing_only_after_the_reversal_is_durable
     scene.transact("p1", Scene::purchase(10_000));
     let (record, _) = scene.sent();
     scene.exchanged(record, Exchange::TimedOut);
-    assert_eq!(scene.outcomes(), []);
+    assert_eq!(scene.told_already(), []);
     scene.dispatched();
     assert_eq!(scene.outcomes(), [PaymentOutcome::Reversing]);
     assert_eq!(scene.recorded, ["sending", "reversing"]);
-}
-
-#[test]
-fn a_reversal_names_the_original_and_carries_its_amount_and_reference() {
-    let mut scene = Scene::new();
-    scene.transact("p1", Scene::purchase(10_000));
-    let (record, request) = scene.sent();
-    scene.wait(TIMEOUT);
-    scene.exchanged(record, Exchange::TimedOut);
-    let (_, reversal) = scene.sent();
-    assert_eq!(reversal.mti(), Mti::REVERSAL_ADVICE);
-    for same in [2, 3, 4, 12, 13, 22, 25, 32, 37, 41, 42, 49] {
-        assert_eq!(reversal.get(same), request.get(same), "DE{same}");
-    }
-    assert_eq!(reversal.text(7), Some("0921073314"));
-    assert_eq!(reversal.text(11), Some("000125"));
-    assert_eq!(reversal.text(39), Some("68"));
-    assert_eq!(
-        reversal.text(90),
-        Some("020000012409210732440000097049900000000000")
-    );
-}
-
-#[test]
-fn a_silent_bank_sees_0420_and_then_0421_that_differ_in_the_mti_alone() {
-    let mut scene = Scene::new();
-    scene.transact("p1", Scene::purchase(10_000));
-    let (record, _) = scene.sent();
-    scene.exchanged(record, Exchange::TimedOut);
-    let (record, mut first) = scene.sent();
-    for _ in 0..3 {
-        scene.wait(TIMEOUT);
-        scene.exchanged(record, Exchange::TimedOut);
-        scene.wait(Duration::from_secs(60));
-        let (_, repeat) = scene.sent();
-        assert_eq!(repeat.mti(), Mti::REVERSAL_ADVICE_REPEAT);
-        first.set_mti(repeat.mti());
-        assert_eq!(
-            first.iter().collect::<Vec<_>>(),
-            repeat.iter().collect::<Vec<_>>()
-        );
-    }
-    scene.exchanged(record, answer(&first, "00"));
-    scene.dispatched();
-    let stored = scene.stored("p1");
-    assert_eq!(stored.outcome, PaymentOutcome::Reversed);
-    assert_eq!(stored.reversal.unwrap().attempts, 4);
-}
-
-#[test]
-fn waiting_for_a_link_spends_no_budget_and_makes_no_0421() {
-    let mut scene = Scene::new();
-    scene.transact("p1", Scene::purchase(10_000));
-    let (record, _) = scene.sent();
-    scene.exchanged(record, Exchange::Lost);
-    for _ in 0..5_000 {
-        let (record, message) = scene.sent();
-        assert_eq!(message.mti(), Mti::REVERSAL_ADVICE);
-        scene.exchanged(record, Exchange::NotSent(Reason::NoLink));
-        scene.wait(REPEAT_MIN);
-    }
-    assert!(scene.elapsed > BUDGET);
-    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Reversing);
-}
-
-#[test]
-fn a_reversal_whose_budget_is_spent_waits_for_an_operator() {
-    let mut scene = Scene::new();
-    scene.transact("p1", Scene::purchase(10_000));
-    let (record, _) = scene.sent();
-    scene.exchanged(record, Exchange::TimedOut);
-    while scene.stored("p1").outcome == PaymentOutcome::Reversing {
-        let (record, _) = scene.sent();
-        scene.wait(TIMEOUT);
-        scene.exchanged(record, Exchange::TimedOut);
-        scene.wait(Duration::from_secs(60));
-    }
-    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::ReversalFailed);
-    assert!(scene.elapsed >= BUDGET);
-    assert_eq!(scene.recorded.last(), Some(&"reversing"));
-    scene.dispatched();
-    assert_eq!(scene.recorded.last(), Some(&"ended"));
-}
-
-#[test]
-fn a_0430_with_a_retry_code_is_repeated_and_with_an_unknown_one_needs_an_operator() {
-    let mut scene = Scene::new();
-    scene.transact("p1", Scene::purchase(10_000));
-    let (record, _) = scene.sent();
-    scene.exchanged(record, Exchange::TimedOut);
-    let (record, reversal) = scene.sent();
-    scene.exchanged(record, answer(&reversal, "96"));
-    scene.wait(REPEAT_MIN);
-    let (record, reversal) = scene.sent();
-    assert_eq!(reversal.mti(), Mti::REVERSAL_ADVICE_REPEAT);
-    scene.exchanged(record, answer(&reversal, "25"));
-    let stored = scene.stored("p1");
-    assert_eq!(stored.outcome, PaymentOutcome::ReversalFailed);
-    assert_eq!(stored.reversal.unwrap().response_code, "25");
 }
 
 #[test]
@@ -507,42 +461,6 @@ fn the_same_id_with_another_body_is_refused_and_changes_nothing() {
     ));
     assert_eq!(scene.dispatched().len(), 1);
     assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Pending);
-}
-
-#[test]
-fn a_cancelled_payment_is_reversed_with_the_cancel_code_once_the_bank_has_answered() {
-    let mut scene = Scene::new();
-    scene.transact("p1", Scene::purchase(10_000));
-    let (record, request) = scene.sent();
-    scene.cancel("p1");
-    assert_eq!(scene.outcomes(), []);
-    scene.exchanged(record, answer(&request, "00"));
-    let (_, reversal) = scene.sent();
-    assert_eq!(reversal.text(39), Some("17"));
-    assert_eq!(reversal.text(38), Some("AUTH01"));
-    assert_eq!(
-        scene.outcomes(),
-        [PaymentOutcome::Reversing, PaymentOutcome::Reversing]
-    );
-}
-
-#[test]
-fn an_approved_payment_can_be_taken_back_once_and_is_kept_for_its_whole_retention() {
-    let mut scene = Scene::new();
-    scene.transact("p1", Scene::purchase(10_000));
-    let (record, request) = scene.sent();
-    scene.exchanged(record, answer(&request, "00"));
-    scene.wait(RETENTION / 2);
-    scene.cancel("p1");
-    let (record, reversal) = scene.sent();
-    scene.cancel("p1");
-    assert!(scene.dispatched().is_empty());
-    scene.exchanged(record, answer(&reversal, "00"));
-    assert_eq!(scene.desk.open(), 0);
-    scene.wait(RETENTION / 2);
-    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Reversed);
-    scene.wait(RETENTION / 2);
-    assert_eq!(scene.desk.lookup(&Scene::key("p1")), None);
 }
 
 #[test]
@@ -625,6 +543,7 @@ fn a_full_table_forgets_what_is_settled_and_refuses_when_all_is_open() {
         }]
     ));
     scene.exchanged(first, Exchange::NotSent(Reason::NoLink));
+    scene.record();
     scene.transact("p3", Scene::purchase(10_000));
     assert_eq!(scene.dispatched().len(), 1);
     assert_eq!(scene.desk.lookup(&Scene::key("p1")), None);
@@ -644,7 +563,7 @@ fn an_element_that_sampan_fills_in_cannot_be_set_by_the_caller() {
         deadline: scene.now().monotonic + TIMEOUT,
         reply: scene.outbox.reply(0),
     };
-    scene.desk.transact(scene.now(), order);
+    scene.take(order);
     let [PaymentOutcome::NotSent { reason, detail }] = &scene.outcomes()[..] else {
         panic!("not refused")
     };

@@ -172,6 +172,7 @@ mod tests {
             name: ClientName::parse(name).unwrap(),
             token_sha256: None,
             certificate_sha256: None,
+            is_operator: false,
             in_flight_max: 10,
             rate: None,
         }

@@ -32,6 +32,7 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Client {
     name: ClientName,
+    is_operator: bool,
     in_flight_max: u32,
     // None of the counters guards other memory, so the weakest ordering is enough for all.
     in_flight: AtomicU32,
@@ -44,9 +45,15 @@ pub(super) struct Client {
 }
 
 impl Client {
+    #[cfg(test)]
     pub(super) fn new(name: ClientName, in_flight_max: u32) -> Arc<Self> {
+        Self::with(name, in_flight_max, false)
+    }
+
+    fn with(name: ClientName, in_flight_max: u32, is_operator: bool) -> Arc<Self> {
         Arc::new(Self {
             name,
+            is_operator,
             in_flight_max,
             in_flight: AtomicU32::new(0),
             streams: AtomicU32::new(0),
@@ -60,6 +67,11 @@ impl Client {
 
     pub(super) fn name(&self) -> &ClientName {
         &self.name
+    }
+
+    /// Whether it may decide about payments that are not its own.
+    pub(super) fn is_operator(&self) -> bool {
+        self.is_operator
     }
 
     pub(super) fn in_flight_max(&self) -> u32 {
@@ -150,7 +162,8 @@ impl Clients {
             .iter()
             .map(|client| {
                 let name = client.name.clone();
-                (name.clone(), Client::new(name, client.in_flight_max))
+                let listed = Client::with(name.clone(), client.in_flight_max, client.is_operator);
+                (name, listed)
             })
             .collect();
         Self {
@@ -175,7 +188,9 @@ impl Clients {
         if unlisted.len() >= UNLISTED_MAX {
             return None;
         }
-        let client = Client::new(name.clone(), IN_FLIGHT_DEFAULT);
+        // Only where the machine is trusted may a caller choose a name that is not listed, and who may
+        // do that may read the journal's key as well.
+        let client = Client::with(name.clone(), IN_FLIGHT_DEFAULT, true);
         unlisted.insert(name, Arc::clone(&client));
         Some(client)
     }

@@ -7,7 +7,7 @@
 //! | [`server`], [`settings`], `listener` | the socket, TLS, HTTP/2, health, reflection, stop |
 //! | `auth`, `client` | whose call it is, and the limit that all calls of a client share |
 //! | `stream` | batches down and results up: the hot path of both kinds of traffic |
-//! | `messaging`, `payments`, `links` | one service each, and its translation |
+//! | `messaging`, `payments`, `reversals`, `links` | one service each, and its translation |
 //!
 //! Architecture Invariant: nothing below this module knows of gRPC or protobuf. Nothing here
 //! decides about routes, retries or reversals, and nothing here shows card data or message text.
@@ -23,6 +23,7 @@ mod listener;
 mod messaging;
 mod payments;
 mod reason;
+mod reversals;
 pub mod server;
 mod services;
 pub mod settings;

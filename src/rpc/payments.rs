@@ -1,6 +1,6 @@
 //! The Payments service: financial requests to banks, their reversal and their look-up.
 
-mod translate;
+pub(super) mod translate;
 
 use std::{sync::Arc, time::Instant};
 
@@ -90,9 +90,13 @@ impl proto::payments_server::Payments for PaymentsService {
         request: Request<ReverseRequest>,
     ) -> Result<Response<PaymentResult>, Status> {
         let client = auth::caller(&request)?;
-        let payment_id = request.into_inner().payment_id;
+        let ReverseRequest {
+            payment_id,
+            actual_amount_minor,
+        } = request.into_inner();
+        let actual = Some(actual_amount_minor).filter(|amount| *amount > 0);
         let reversed = match PaymentId::parse(&payment_id) {
-            Some(id) => self.payments.reverse(client.name(), &id).await,
+            Some(id) => self.payments.reverse(client.name(), &id, actual).await,
             // What cannot be an id was never one.
             None => None,
         };

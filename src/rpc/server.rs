@@ -28,7 +28,9 @@ use super::{
         links_server::{self, LinksServer},
         messaging_server::{self, MessagingServer},
         payments_server::{self, PaymentsServer},
+        reversals_server::{self, ReversalsServer},
     },
+    reversals::ReversalsService,
     services::Services,
     settings::{ClientSettings, Listen, RpcSettings, TlsFiles},
 };
@@ -67,19 +69,27 @@ pub enum Service {
     Messaging,
     /// `sampan.v1.Payments`
     Payments,
+    /// `sampan.v1.Reversals`
+    Reversals,
     /// `sampan.v1.Links`
     Links,
 }
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 3] = [Self::Messaging, Self::Payments, Self::Links];
+    pub const ALL: [Self; 4] = [
+        Self::Messaging,
+        Self::Payments,
+        Self::Reversals,
+        Self::Links,
+    ];
 
     /// Its full name in the contract.
     pub fn name(self) -> &'static str {
         match self {
             Self::Messaging => messaging_server::SERVICE_NAME,
             Self::Payments => payments_server::SERVICE_NAME,
+            Self::Reversals => reversals_server::SERVICE_NAME,
             Self::Links => links_server::SERVICE_NAME,
         }
     }
@@ -161,12 +171,14 @@ impl Server {
         let messaging =
             MessagingServer::new(messaging).max_decoding_message_size(MESSAGE_BYTES_MAX);
         let payments = PaymentsServer::new(payments).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let reversals = ReversalsServer::new(ReversalsService::new(services.payments));
         let links = LinksServer::new(LinksService::new(services.links, stopping.clone()));
         // Health is open to all: probes have no credentials, and it tells nothing about anyone.
         let router = http2(tls)?
             .add_service(health_service)
             .add_service(InterceptedService::new(messaging, authenticator.clone()))
             .add_service(InterceptedService::new(payments, authenticator.clone()))
+            .add_service(InterceptedService::new(reversals, authenticator.clone()))
             .add_service(InterceptedService::new(links, authenticator.clone()))
             .add_service(InterceptedService::new(reflection, authenticator.clone()))
             .add_service(InterceptedService::new(reflection_v1alpha, authenticator));

@@ -67,6 +67,8 @@ pub struct ClientSettings {
     pub token_sha256: Option<[u8; 32]>,
     /// SHA-256 of its certificate (DER).
     pub certificate_sha256: Option<[u8; 32]>,
+    /// Whether it may see and end other clients' reversals.
+    pub is_operator: bool,
     /// Requests without an outcome, over all its streams.
     pub in_flight_max: u32,
     /// Messages that it may send, counted in parts; `None` is no limit.

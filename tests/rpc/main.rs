@@ -9,5 +9,6 @@ mod links;
 mod messaging;
 mod payments;
 mod receive;
+mod reversals;
 mod streams;
 mod support;

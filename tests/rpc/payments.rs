@@ -168,6 +168,7 @@ async fn what_was_never_made_is_not_found_and_not_reversed() {
         assert!(!found.found && found.payment.is_none(), "{payment_id}");
         let reverse = ReverseRequest {
             payment_id: payment_id.into(),
+            ..ReverseRequest::default()
         };
         let refused = payments.reverse(reverse).await.unwrap_err();
         assert_eq!(refused.code(), Code::NotFound, "{payment_id}");

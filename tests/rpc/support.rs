@@ -109,6 +109,7 @@ pub(crate) fn client(name: &str) -> ClientSettings {
         name: ClientName::parse(name).unwrap(),
         token_sha256: None,
         certificate_sha256: None,
+        is_operator: false,
         in_flight_max: 8_192,
         rate: None,
     }

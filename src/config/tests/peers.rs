@@ -245,7 +245,7 @@ fn response_codes_are_two_letters_or_digits_and_some_code_approves() {
         ),
         &[
             "configuration:12: bank[0].approved_codes: is empty",
-            "configuration:14: bank[0].reversal.timeout_code: \"068\" is no response code of 2 letters or digits",
+            "configuration:14: bank[0].reversal.timeout_code: \"068\" does not fit DE39: DE39 cannot be encoded: 3 long, at most 2 are allowed",
             "configuration:15: bank[0].reversal.final_codes: is empty",
         ],
     );

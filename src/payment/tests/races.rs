@@ -6,7 +6,7 @@ use crate::{
     iso8583::stan::Stans as _,
     journal::Volatile,
     link::{BankJob, Late as _, Shared},
-    payment::BankDesk,
+    payment::{BankDesk, Opening},
     pool::Pool,
     status::PeerKind,
 };
@@ -17,6 +17,7 @@ fn a_reversal_under_its_payments_stan_frees_no_stan_of_another_payment() {
     scene.transact("p1", Scene::purchase(10_000));
     let (record, request) = scene.sent();
     scene.exchanged(record, answer(&request, "00"));
+    scene.record();
     // All other STANs of the day are used, so the next payment has the first one's again.
     let mut stans = scene.desk.stans.clone();
     for _ in 0..999_998 {
@@ -34,16 +35,27 @@ fn a_reversal_under_its_payments_stan_frees_no_stan_of_another_payment() {
 }
 
 #[test]
-fn a_record_that_is_forgotten_lends_its_slot_to_none_that_is_not_durable() {
+fn a_record_that_is_forgotten_lends_its_slot_to_none_before_its_own_row_is_written() {
     let mut scene = Scene::with(|settings| settings.records_max = 1);
     scene.transact("p1", Scene::purchase(10_000));
+    let (record, request) = scene.sent();
+    scene.exchanged(record, Exchange::TimedOut);
+    let (reversal_leg, reversal) = scene.sent();
+    scene.exchanged(reversal_leg, answer(&reversal, "00"));
+    scene.record();
+    // A late answer is written while the record is forgotten.
+    let Exchange::Answered(late) = answer(&request, "00") else {
+        unreachable!()
+    };
+    scene.desk.late(scene.now(), &late);
     let first = std::mem::take(&mut scene.desk.out.recorded);
-    scene.cancel("p1");
+    assert_eq!(first, [record.0]);
     scene.transact("p2", Scene::purchase(10_000));
     assert_eq!(scene.desk.lookup(&Scene::key("p1")), None);
+    let second = std::mem::take(&mut scene.desk.out.recorded);
+    assert_ne!(second, first);
     scene.desk.durable(scene.now(), &first, true);
     assert!(scene.desk.out.dispatches.is_empty());
-    let second = std::mem::take(&mut scene.desk.out.recorded);
     scene.desk.durable(scene.now(), &second, true);
     assert_eq!(scene.desk.out.dispatches.len(), 1);
 }
@@ -74,18 +86,21 @@ impl Running {
     fn start() -> Self {
         let settings = Arc::new(settings());
         let metrics = Metrics::new().unwrap();
-        let (desk, unstarted) = BankDesk::new(
-            Arc::clone(&settings),
-            StanAllocator::beginning_with(123),
-            metrics.payments("vietcom"),
-            Arc::default(),
-        );
+        let (desk, unstarted) = BankDesk::open(Opening {
+            settings: Arc::clone(&settings),
+            stans: StanAllocator::beginning_with(123),
+            metrics: metrics.payments("vietcom"),
+            registry: Arc::default(),
+            journal: Arc::new(Volatile::default()),
+            kept: Vec::new(),
+        })
+        .unwrap();
         let link_settings = Arc::new(settings.link.clone());
         let link_metrics = metrics.link(PeerKind::Bank, "vietcom", "vietcom/1");
         let link = Shared::new(PeerKind::Bank, &link_settings, 1, link_metrics);
         link.open_for_tests();
         let pool = Arc::new(Pool::new("vietcom".into(), vec![Arc::new(link)]));
-        tokio::spawn(unstarted.run(Arc::clone(&pool), Arc::new(Volatile)));
+        tokio::spawn(unstarted.run(Arc::clone(&pool)));
         Self {
             desk,
             pool,
@@ -168,6 +183,7 @@ fn a_failed_reversal_is_kept_beyond_the_retention_and_a_full_table() {
         scene.transact(id, Scene::purchase(10_000));
         let (record, request) = scene.sent();
         scene.exchanged(record, answer(&request, "00"));
+        scene.record();
     }
     assert_eq!(scene.stored("p1").outcome, PaymentOutcome::ReversalFailed);
     assert_eq!(scene.desk.lookup(&Scene::key("p2")), None);

@@ -217,8 +217,8 @@ pub(super) fn lookup_result(payment_id: String, found: Option<PaymentAnswer>) ->
     }
 }
 
-pub(super) fn payment_result(payment_id: &str, answer: PaymentAnswer) -> PaymentResult {
-    let retry_is_safe = answer.outcome.retry_is_safe();
+pub(in crate::rpc) fn payment_result(payment_id: &str, answer: PaymentAnswer) -> PaymentResult {
+    let retry_is_safe = answer.retry_is_safe();
     let (outcome, reason, detail) = outcome(answer.outcome);
     let reversal_reason = answer.reversal.as_ref().map(|reversal| reversal.reason);
     PaymentResult {
@@ -257,17 +257,19 @@ fn outcome(
         PaymentOutcome::Reversing => bare(Told::Reversing),
         PaymentOutcome::Reversed => bare(Told::Reversed),
         PaymentOutcome::ReversalFailed => bare(Told::ReversalFailed),
+        PaymentOutcome::Resolved { detail } => (Told::Resolved, None, detail),
         PaymentOutcome::Unknown { reason, detail } => (Told::Unknown, Some(reason), detail),
         PaymentOutcome::Pending => (Told::Pending, None, PENDING.to_owned()),
     }
 }
 
-fn reversal(reversal: ReversalStatus) -> proto::Reversal {
+pub(in crate::rpc) fn reversal(reversal: ReversalStatus) -> proto::Reversal {
     proto::Reversal {
         reason: proto::Reason::from(reversal.reason).into(),
         attempts: reversal.attempts,
         response_code: field(&reversal.response_code),
         stan: stan(reversal.stan),
+        actual_amount_minor: reversal.actual_amount_minor.unwrap_or(0),
     }
 }
 

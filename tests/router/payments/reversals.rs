@@ -4,7 +4,10 @@ use loadtest::{
     bank::{Bank, BankBehaviour, Reversing},
     fault::{DelayMs, Timing, Trigger},
 };
-use sampan::rpc::proto::{LookupRequest, PaymentOutcome, Reason, ReverseRequest};
+use sampan::rpc::proto::{
+    ListReversalsRequest, LookupRequest, PaymentOutcome, Reason, ResolveReversalRequest,
+    RetryReversalRequest, ReverseRequest,
+};
 
 use super::{generous, router_for};
 use crate::support::{assert_payments_agree, charge, eventually, lookup_settled, purchase, soon};
@@ -23,6 +26,7 @@ fn silent_after_debiting() -> BankBehaviour {
 fn reverse(number: usize) -> ReverseRequest {
     ReverseRequest {
         payment_id: purchase(number).payment_id,
+        ..ReverseRequest::default()
     }
 }
 
@@ -80,6 +84,88 @@ async fn a_reversal_that_the_bank_refuses_is_an_operators_and_says_so() {
     assert_eq!(settled.reversal.unwrap().response_code, "96");
     assert!(!settled.retry_is_safe);
     assert_eq!(bank.totals().reversal_messages, 1);
+}
+
+#[tokio::test]
+async fn an_operator_sees_a_failed_reversal_and_has_it_tried_again_as_0421() {
+    let bank = Bank::start(BankBehaviour {
+        reversing: Reversing {
+            malfunction_first: 1,
+            ..Reversing::default()
+        },
+        ..silent_after_debiting()
+    })
+    .await
+    .unwrap();
+    let keys = "response_timeout_ms = 100\n[bank.reversal]\nrepeat_min_ms = 30\nretry_codes = []";
+    let router = router_for(&bank, keys).await;
+    let told = charge(&router.payments(), purchase(1)).await;
+    let stored = lookup_settled(&router.payments(), &told.payment_id).await;
+    assert_eq!(
+        stored.payment.unwrap().outcome(),
+        PaymentOutcome::ReversalFailed
+    );
+
+    let mut operator = router.reversals();
+    let failed = ListReversalsRequest {
+        failed_only: true,
+        ..ListReversalsRequest::default()
+    };
+    let listed = operator.list(failed.clone()).await.unwrap().into_inner();
+    let [open] = &listed.reversals[..] else {
+        panic!("{listed:?}")
+    };
+    assert_eq!(open.retrieval_reference, told.retrieval_reference);
+    assert_eq!((open.client.as_str(), open.has_failed), ("local", true));
+    let retry = RetryReversalRequest {
+        client: open.client.clone(),
+        payment_id: open.payment_id.clone(),
+    };
+    soon("the retry", operator.retry(retry)).await.unwrap();
+    let stored = lookup_settled(&router.payments(), &told.payment_id).await;
+    let settled = stored.payment.unwrap();
+    assert_eq!(settled.outcome(), PaymentOutcome::Reversed);
+    let books = bank.books();
+    assert_payments_agree([&settled], &books);
+    let entry = books.by_rrn(&told.retrieval_reference).unwrap();
+    assert_eq!(entry.reversal_messages, 2);
+    assert_eq!(books.totals.repeats_changed, 0);
+    let listed = operator.list(failed).await.unwrap().into_inner();
+    assert_eq!(listed.total, 0);
+}
+
+#[tokio::test]
+async fn a_reversal_that_an_operator_settled_by_hand_is_sent_no_more() {
+    let bank = Bank::start(BankBehaviour {
+        reversing: Reversing {
+            silent_first: 1_000,
+            ..Reversing::default()
+        },
+        ..silent_after_debiting()
+    })
+    .await
+    .unwrap();
+    let router = router_for(&bank, HASTY).await;
+    let told = charge(&router.payments(), purchase(1)).await;
+    assert_eq!(told.outcome(), PaymentOutcome::Reversing);
+    let resolve = ResolveReversalRequest {
+        client: "local".into(),
+        payment_id: told.payment_id.clone(),
+        reason: "credited by hand, ticket 4711".into(),
+    };
+    let mut operator = router.reversals();
+    let resolved = soon("the settlement", operator.resolve(resolve)).await;
+    assert_eq!(
+        resolved.unwrap().into_inner().outcome(),
+        PaymentOutcome::Resolved
+    );
+    let stored = lookup_settled(&router.payments(), &told.payment_id).await;
+    let settled = stored.payment.unwrap();
+    assert_eq!(settled.outcome(), PaymentOutcome::Resolved);
+    assert_eq!(settled.detail, "credited by hand, ticket 4711");
+    assert!(!settled.retry_is_safe);
+    let stopped = router.stop().await;
+    assert_eq!(stopped.unsettled_payments, 0);
 }
 
 #[tokio::test]

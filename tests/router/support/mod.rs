@@ -13,7 +13,7 @@ use sampan::{
     config::Config,
     rpc::proto::{
         links_client::LinksClient, messaging_client::MessagingClient,
-        payments_client::PaymentsClient,
+        payments_client::PaymentsClient, reversals_client::ReversalsClient,
     },
     status::{LinkState, LinkStatus},
 };
@@ -174,6 +174,10 @@ impl Router {
 
     pub(crate) fn payments(&self) -> PaymentsClient<Channel> {
         PaymentsClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn reversals(&self) -> ReversalsClient<Channel> {
+        ReversalsClient::new(self.channel.clone())
     }
 
     pub(crate) fn links(&self) -> LinksClient<Channel> {

@@ -1,0 +1,227 @@
+//! The part of the desk that begins where the last process ended.
+//!
+//! What had its outcome keeps it. What may have been sent and was not answered is taken back, or is
+//! unknown if it moves no money. What was being taken back goes on as 0421 under the STAN and time
+//! that the bank has seen. All of this is in the desk before it takes its first payment, and goes
+//! through the journal like everything else.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tracing::info;
+
+use super::{
+    desk::{Desk, RecordId, utc_ms},
+    record::{Record, Resolution, Response, Reversal, Stage},
+    recording::Recording,
+    row::state_of,
+    state::{Event, State},
+};
+use crate::{
+    iso8583::session::Now,
+    journal::{self, Kept, KeptReversal, ReversalEnd},
+    outcome::Reason,
+};
+
+/// Why a payment of the journal cannot be gone on with. The fault is that of the configuration: the
+/// journal's own were found when it was read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "payment {id} of client {client} (record {number} of the journal) is being reversed, and the \
+     dialect of bank {bank} cannot write its 0420: {what}; start with the dialect that the payment \
+     was made with, and change it when `sampan reversals list` is empty"
+)]
+pub struct RecoveryError {
+    /// The bank.
+    pub bank: String,
+    /// The upstream service.
+    pub client: String,
+    /// Its payment.
+    pub id: String,
+    /// The journal's number.
+    pub number: u64,
+    /// What the dialect said.
+    pub what: String,
+}
+
+impl Desk {
+    /// Takes over the bank's payments from the journal. To be called once, before anything else.
+    ///
+    /// # Errors
+    /// A reversal that the bank's dialect cannot write.
+    pub(super) fn recover(
+        &mut self,
+        now: Now,
+        mut kept: Vec<(u64, Kept)>,
+    ) -> Result<(), RecoveryError> {
+        // Retention ends in the order of the ends.
+        kept.sort_by_key(|(number, kept)| (ended_utc_ms(kept), *number));
+        let count = kept.len();
+        let mut interrupted = Vec::new();
+        for (number, kept) in kept {
+            let id = self.restore(now, number, kept)?;
+            interrupted.extend(self.resume(now, id));
+        }
+        let unanswered = interrupted.len();
+        for id in interrupted {
+            self.happen(now, id, Event::Unanswered(Reason::LinkLost));
+        }
+        if count > 0 {
+            info!(
+                bank = %self.bank, payments = count, unanswered, reversing = self.open_reversals.len(),
+                failed = self.reversals_failed, "went on with the payments of the journal"
+            );
+        }
+        Ok(())
+    }
+
+    /// Puts a payment into the desk as its row says.
+    fn restore(&mut self, now: Now, number: u64, kept: Kept) -> Result<RecordId, RecoveryError> {
+        let (state, reason) = state_of(&kept.stage);
+        let ended = ended_utc_ms(&kept);
+        let (kept_reversal, resolution) = match kept.stage {
+            journal::Stage::Sending | journal::Stage::Ended { .. } => (None, None),
+            journal::Stage::Reversing(reversal) => (Some(reversal), None),
+            journal::Stage::ReversalEnded { reversal, end, .. } => (Some(reversal), by_hand(end)),
+        };
+        let bank = Arc::clone(&self.bank);
+        let at_fault = |what| RecoveryError {
+            bank: bank.to_string(),
+            client: kept.key.client.to_string(),
+            id: kept.key.id.as_str().to_owned(),
+            number,
+            what,
+        };
+        let reversal = match kept_reversal {
+            // One that could not be built is built when an operator wants it tried again.
+            Some(kept) if kept.message.stan().is_some() => {
+                let restored = self.restore_reversal(now, kept);
+                Some(Box::new(restored.map_err(at_fault)?))
+            }
+            Some(_) | None => None,
+        };
+        let record = Record {
+            number,
+            fingerprint: kept.fingerprint,
+            began_utc_ms: kept.began_utc_ms,
+            ended_utc_ms: ended,
+            amount: kept.request.get(4).and_then(|own| own.try_into().ok()),
+            state,
+            recording: Recording::durable(state),
+            retained_until: None,
+            deadline: now.monotonic,
+            stan: kept.stan,
+            stan_is_held: false,
+            outgoing: bytes::Bytes::new(),
+            retrieval_reference: kept.request.get(37).map(copy).unwrap_or_default(),
+            request: kept.request,
+            reason,
+            response: Response::from(kept.response),
+            late_response_code: kept.late_response_code,
+            actual_amount_minor: reversal.as_ref().and_then(|own| own.actual_amount_minor),
+            reversal,
+            resolution,
+            waiting: Vec::new(),
+            key: kept.key,
+        };
+        let key = record.key.clone();
+        let id = self.store(record);
+        self.registry.insert(key.clone(), Arc::clone(&self.bank));
+        self.by_key.insert(key, id);
+        Ok(id)
+    }
+
+    fn restore_reversal(&mut self, now: Now, kept: KeptReversal) -> Result<Reversal, String> {
+        let age_ms = u64::try_from(utc_ms(now) - kept.began_utc_ms).unwrap_or(0);
+        let began = earlier(now.monotonic, Duration::from_millis(age_ms));
+        let actual = kept.message.get(95).and_then(|own| {
+            let digits = std::str::from_utf8(own.get(..12)?).ok()?;
+            digits.parse().ok()
+        });
+        let reversal = self.reversal_of(kept.message, kept.reason, (began, kept.began_utc_ms))?;
+        Ok(Reversal {
+            // Its 0420 may have left, whatever the row says: rows are not written for each message.
+            attempts: kept.attempts.max(1),
+            actual_amount_minor: actual,
+            response_code: kept.response_code,
+            ..reversal
+        })
+    }
+
+    /// Goes on with a payment; gives its id if it was interrupted before its answer.
+    fn resume(&mut self, now: Now, id: RecordId) -> Option<RecordId> {
+        let retention = self.settings.retention;
+        let record = self.record(id)?;
+        let state = record.state;
+        match state {
+            State::Reversing => {
+                let stan = record.stan;
+                self.unanswered.insert(stan, id);
+                self.hold_reversal_stan(id);
+                let reversal = self.reversal(id)?;
+                reversal.stage = Stage::Waiting;
+                let (card, place) = (reversal.card, reversal.place(id));
+                self.open_reversals.insert(place);
+                self.lines.enter(card, place);
+                None
+            }
+            state if state.is_settled() => {
+                let age_ms = u64::try_from(utc_ms(now) - record.ended_utc_ms).unwrap_or(0);
+                let ended = earlier(now.monotonic, Duration::from_millis(age_ms));
+                let ends = ended + retention;
+                record.retained_until = Some(ends);
+                self.keep(id, ends);
+                if state == State::ReversalFailed {
+                    self.hold_reversal_stan(id);
+                }
+                None
+            }
+            // Its own STAN is free: no link of this process waits for an answer to it.
+            _ => Some(id),
+        }
+    }
+
+    fn hold_reversal_stan(&mut self, id: RecordId) {
+        let stans = self.stans.clone();
+        let own = self.record(id).map(|record| record.stan);
+        if let Some(reversal) = self.reversal(id)
+            && Some(reversal.stan) != own
+        {
+            reversal.stan_is_held = stans.hold_this(reversal.stan);
+        }
+    }
+}
+
+fn copy(value: &[u8]) -> bytes::Bytes {
+    bytes::Bytes::copy_from_slice(value)
+}
+
+fn by_hand(end: ReversalEnd) -> Option<Box<Resolution>> {
+    match end {
+        ReversalEnd::Resolved { operator, reason } => {
+            Some(Box::new(Resolution { operator, reason }))
+        }
+        ReversalEnd::Accepted | ReversalEnd::Failed => None,
+    }
+}
+
+fn ended_utc_ms(kept: &Kept) -> i64 {
+    match &kept.stage {
+        journal::Stage::Ended { at_utc_ms, .. }
+        | journal::Stage::ReversalEnded { at_utc_ms, .. } => *at_utc_ms,
+        journal::Stage::Sending | journal::Stage::Reversing(_) => i64::MAX,
+    }
+}
+
+/// The moment so long before; as far back as the clock goes, if it does not go back so far.
+fn earlier(now: Instant, by: Duration) -> Instant {
+    let mut by = by;
+    loop {
+        match now.checked_sub(by) {
+            Some(then) => return then,
+            None => by /= 2,
+        }
+    }
+}

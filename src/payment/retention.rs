@@ -1,0 +1,132 @@
+//! The part of the desk that ends payments: tells their callers, keeps them for a look-up, and forgets
+//! them.
+//!
+//! It must never forget what is open, nor a failed reversal: that is for an operator to end.
+
+use std::time::Instant;
+
+use super::{
+    desk::{Desk, RecordId},
+    record::Record,
+    state::State,
+};
+use crate::{
+    iso8583::session::Now,
+    journal::{Row, RowChange},
+};
+
+impl Desk {
+    /// Tells everyone who waits.
+    pub(super) fn tell(&mut self, id: RecordId) {
+        let Some(record) = self.records.get_mut(id as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let metrics = &self.metrics;
+        match record.state {
+            State::Approved => metrics.approved.increment(1),
+            State::Declined => metrics.declined.increment(1),
+            State::NotSent => metrics.not_sent.increment(1),
+            State::Unknown => metrics.unknown.increment(1),
+            State::Reversing => metrics.reversing.increment(1),
+            State::Journalling
+            | State::Dispatched
+            | State::Cancelling
+            | State::Reversed
+            | State::ReversalFailed
+            | State::Resolved => {}
+        }
+        self.tell_pending(id);
+    }
+
+    /// Tells everyone who waits what may be told now, even if that is only that there is more to come.
+    pub(super) fn tell_pending(&mut self, id: RecordId) {
+        let Some(record) = self.records.get_mut(id as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        for reply in std::mem::take(&mut record.waiting) {
+            self.out.answers.push(reply, record.answer(&self.bank));
+        }
+    }
+
+    /// Nothing more happens by itself: tells the outcome and begins the retention.
+    pub(super) fn settle(&mut self, now: Now, id: RecordId) {
+        let ends = now.monotonic + self.settings.retention;
+        let Some(record) = self.record(id) else {
+            return;
+        };
+        if record.retained_until.is_some() {
+            // Settled before; a late answer was written.
+            return;
+        }
+        record.retained_until = Some(ends);
+        let (stan, state) = (record.stan, record.state);
+        if std::mem::take(&mut record.stan_is_held) {
+            self.stans.release(stan);
+        }
+        if state == State::Unknown {
+            self.unanswered.insert(stan, id);
+        }
+        self.keep(id, ends);
+        self.tell(id);
+    }
+
+    /// Keeps a settled payment until its retention ends.
+    pub(super) fn keep(&mut self, id: RecordId, ends: Instant) {
+        self.settled += 1;
+        let failed = self
+            .record(id)
+            .is_some_and(|record| record.state == State::ReversalFailed);
+        if failed {
+            // A dead letter is kept until an operator has dealt with it, however long that takes.
+            self.reversals_failed += 1;
+        } else {
+            self.retained.push_back((ends, id));
+        }
+    }
+
+    /// A settled payment is open again, because its caller or an operator takes it back.
+    pub(super) fn unsettle(&mut self, id: RecordId) {
+        let retained = self
+            .record(id)
+            .and_then(|record| record.retained_until.take());
+        if retained.is_some() {
+            self.settled -= 1;
+        }
+    }
+
+    /// Forgets the payment that has been settled for longest, if its retention may end; false if
+    /// there was none to forget.
+    pub(super) fn forget_oldest(&mut self, may_end: impl Fn(Instant) -> bool) -> bool {
+        while let Some((ends, id)) = self.retained.pop_front_if(|(ends, _)| may_end(*ends)) {
+            let is_stale = self
+                .record(id)
+                .is_none_or(|record| record.retained_until != Some(ends));
+            if is_stale {
+                continue;
+            }
+            if let Some(record) = self.records.get_mut(id as usize).and_then(Option::take) {
+                self.forget(id, record);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn forget(&mut self, id: RecordId, record: Record) {
+        if self.unanswered.get(&record.stan) == Some(&id) {
+            self.unanswered.remove(&record.stan);
+        }
+        self.settled -= 1;
+        self.by_key.remove(&record.key);
+        self.registry.remove(&record.key);
+        if record.recording.has_anything() {
+            self.out.rows.push(Row {
+                number: record.number,
+                change: RowChange::Forget,
+            });
+        }
+        if !record.recording.is_under_way() {
+            self.free.push(id);
+        }
+    }
+}
