@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     clock,
+    journal::Durable,
     links::Links,
     metrics::Metrics,
     status::{LinkState, LinkStatus},
@@ -37,6 +38,8 @@ pub struct Admin {
     pub links: Arc<Links>,
     /// What survives a restart.
     pub store: Store,
+    /// The record of payments, if it is kept in a file.
+    pub journal: Option<Arc<Durable>>,
     /// Set once the router stops: it is not ready any more, and still alive.
     pub stopping: Arc<AtomicBool>,
 }
@@ -87,12 +90,16 @@ async fn live() -> &'static str {
     "live\n"
 }
 
-/// Ready while every peer has at least one link up, the store takes writes and the router is not
-/// stopping; else the reasons, one per line.
+/// Ready while every peer has at least one link up, store and journal take writes and the router is
+/// not stopping; else the reasons, one per line.
 async fn ready(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
-    let failure = admin.store.failure();
+    let journal = admin.journal.as_ref();
+    let failures = [
+        ("store", admin.store.failure()),
+        ("journal", journal.and_then(|journal| journal.failure())),
+    ];
     let stopping = admin.stopping.load(Relaxed);
-    let reasons = reasons(&admin.all_links(), failure.as_deref(), stopping);
+    let reasons = reasons(&admin.all_links(), &failures, stopping);
     match reasons.is_empty() {
         true => (StatusCode::OK, "ready\n".to_owned()),
         false => (StatusCode::SERVICE_UNAVAILABLE, reasons.concat()),
@@ -116,14 +123,20 @@ impl Admin {
     }
 }
 
-/// Why the router is not ready; empty if it is. `failure` is the store's.
-fn reasons(links: &[LinkStatus], failure: Option<&str>, stopping: bool) -> Vec<String> {
+/// Why the router is not ready; empty if it is. `failures` are those of its files.
+fn reasons(
+    links: &[LinkStatus],
+    failures: &[(&str, Option<Arc<str>>)],
+    stopping: bool,
+) -> Vec<String> {
     let mut reasons = Vec::new();
     if stopping {
         reasons.push("stopping\n".to_owned());
     }
-    if let Some(failure) = failure {
-        reasons.push(format!("store: out of service: {failure}\n"));
+    for (file, failure) in failures {
+        if let Some(failure) = failure {
+            reasons.push(format!("{file}: out of service: {failure}\n"));
+        }
     }
     for of_peer in links.chunk_by(|a, b| a.peer == b.peer) {
         let is_up = of_peer.iter().any(|link| link.state == LinkState::Up);
@@ -240,7 +253,7 @@ mod tests {
             link("one", 2, LinkState::Down, "refused"),
             link("two", 1, LinkState::Up, ""),
         ];
-        assert_eq!(reasons(&links, None, false), Vec::<String>::new());
+        assert_eq!(reasons(&links, &[], false), Vec::<String>::new());
     }
 
     #[test]
@@ -250,7 +263,7 @@ mod tests {
             link("two", 1, LinkState::Down, "the SMSC refused the bind"),
         ];
         assert_eq!(
-            reasons(&links, None, false),
+            reasons(&links, &[], false),
             ["smsc two: no link is up: the SMSC refused the bind\n"]
         );
     }
@@ -259,7 +272,7 @@ mod tests {
     fn a_peer_that_an_operator_drained_is_not_reported_with_an_old_error() {
         let links = [link("one", 1, LinkState::Draining, "refused yesterday")];
         assert_eq!(
-            reasons(&links, None, false),
+            reasons(&links, &[], false),
             ["smsc one: no link is up: drained; `sampan links resume` takes it back\n"]
         );
     }
@@ -292,17 +305,18 @@ mod tests {
     }
 
     #[test]
-    fn it_is_not_ready_while_its_store_is_out_of_service() {
+    fn it_is_not_ready_while_its_store_or_its_journal_is_out_of_service() {
         let links = [link("one", 1, LinkState::Up, "")];
+        let failures = [("store", None), ("journal", Some("no space left".into()))];
         assert_eq!(
-            reasons(&links, Some("no space left"), false),
-            ["store: out of service: no space left\n"]
+            reasons(&links, &failures, false),
+            ["journal: out of service: no space left\n"]
         );
     }
 
     #[test]
     fn it_is_not_ready_while_it_stops() {
         let links = [link("one", 1, LinkState::Up, "")];
-        assert_eq!(reasons(&links, None, true), ["stopping\n"]);
+        assert_eq!(reasons(&links, &[], true), ["stopping\n"]);
     }
 }

@@ -5,6 +5,8 @@
 //! outcome; what is unanswered after half of the time is given up, and payments are reversed; links
 //! say goodbye.
 
+mod ledger;
+
 use std::{
     net::SocketAddr,
     path::Path,
@@ -23,11 +25,12 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+use self::ledger::Ledger;
 use crate::{
     admin::{Admin, Port},
     config::Config,
     inbox::{Inbox, InboxSettings},
-    journal::{Journal, Kept, Volatile},
+    journal::{self, Durable},
     link::{
         self, BankJob, Late,
         settings::{BankSettings, SmscSettings},
@@ -35,7 +38,7 @@ use crate::{
     links::Links,
     messaging::{Limiter, Memory, Messaging, Smsc},
     metrics::Metrics,
-    payment::{BankDesk, Opening, Payments, RecoveryError, Registry, StanAllocator},
+    payment::{BankDesk, Opening, Payments, RecoveryError, Registry},
     pool::Pool,
     receipts::Receipts,
     route::Routes,
@@ -43,7 +46,7 @@ use crate::{
         Counts, RpcError, Server, Services,
         settings::{ClientSettings, Listen},
     },
-    store::{OpenError, Store, StoreError},
+    store::{OpenError, Purpose, Store, StoreError},
 };
 
 /// How often what nobody waits for is looked after: redelivery, parts that do not come, gauges.
@@ -70,9 +73,23 @@ pub enum StartError {
     /// The store's file cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The journal cannot be opened, or not be read whole.
+    #[error(transparent)]
+    Journal(#[from] journal::OpenError),
     /// The store was opened and cannot be read.
     #[error("store.path: {0}")]
     Store(#[from] StoreError),
+    /// The journal has open payments of a bank that is not configured any more.
+    #[error(
+        "journal.path: {open} payments of bank {bank} are open, and there is no such [[bank]]; \
+         configure it until `sampan reversals list --bank {bank}` is empty"
+    )]
+    UnknownBank {
+        /// The bank.
+        bank: String,
+        /// Payments that have to be reversed.
+        open: usize,
+    },
     /// A payment of the journal cannot be gone on with.
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
@@ -88,6 +105,7 @@ pub struct App {
     links: Arc<Links>,
     inbox: Arc<Inbox>,
     store: Store,
+    journal: Option<Arc<Durable>>,
     metrics: Arc<Metrics>,
     peers: Peers,
     counts: Counts,
@@ -103,9 +121,18 @@ pub struct App {
 /// How a stop went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopped {
-    /// Payments that were not settled in time. Without a durable journal an operator has to settle
-    /// them with the banks.
+    /// Payments that were not settled in time.
     pub unsettled_payments: usize,
+    /// The journal has them, and the next start goes on with them. Otherwise they are forgotten, and
+    /// an operator has to settle them with the banks.
+    pub are_recorded: bool,
+}
+
+impl Stopped {
+    /// Whether nothing is left that nobody will look after.
+    pub fn is_clean(self) -> bool {
+        self.unsettled_payments == 0 || self.are_recorded
+    }
 }
 
 impl App {
@@ -125,6 +152,7 @@ impl App {
             .map_err(cannot_listen)?;
         let admin_address = admin_port.local_addr().map_err(cannot_listen)?;
         let store = open_store(config.store.as_deref(), &metrics)?;
+        let mut ledger = Ledger::open(config.journal.as_ref(), &config.banks, &metrics)?;
         let memory = Memory::open(
             (config.receipts.limits, config.receipts.record),
             (config.requests.limits, config.requests.record),
@@ -137,7 +165,8 @@ impl App {
         )?;
         let inbox = open_inbox(config.inbox, &store, &memory, &metrics)?;
         let routes = Routes::new(config.message_routes, config.payment_routes);
-        let peers = Peers::start(config.smscs, config.banks, &inbox, &metrics)?;
+        let peers = Peers::start(config.smscs, config.banks, &inbox, &mut ledger, &metrics)?;
+        let journal = ledger.durable;
         let limiter = limiter(&config.clients, &metrics);
         let services = peers.services(routes, (limiter, memory.clone()), &inbox, &metrics);
         let links = Arc::clone(&services.links);
@@ -157,6 +186,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             links: Arc::clone(&links),
             store: store.clone(),
+            journal: journal.clone(),
             stopping: Arc::clone(&stopping),
         };
         let rpc = rpc_address.map_or(config.rpc.listen, Listen::Tcp);
@@ -175,6 +205,7 @@ impl App {
             )),
             inbox,
             store,
+            journal,
             metrics,
             peers,
             counts,
@@ -222,19 +253,32 @@ impl App {
         }
         self.inbox.close();
         let unsettled_payments = self.peers.stop(times).await;
-        if unsettled_payments > 0 {
-            error!(
+        let are_recorded = self.journal.is_some();
+        match (unsettled_payments, are_recorded) {
+            (0, _) => {}
+            (_, true) => warn!(
+                unsettled_payments,
+                "stopped with open payments; the next start goes on with them"
+            ),
+            (_, false) => error!(
                 unsettled_payments,
                 "stopped with payments that an operator must settle with the banks"
-            );
+            ),
         }
         self.rpc_task.abort();
         self.housekeeping.abort();
         self.stop_admin.send_replace(true);
         self.admin_task.abort();
-        close_store(self.store).await;
+        let store = self.store;
+        close("store", move || store.close()).await;
+        if let Some(journal) = self.journal {
+            close("journal", move || journal.close()).await;
+        }
         info!("Sampan has stopped");
-        Stopped { unsettled_payments }
+        Stopped {
+            unsettled_payments,
+            are_recorded,
+        }
     }
 
     /// Waits until every call has its outcome and every payment is settled.
@@ -283,15 +327,15 @@ impl Peers {
         smscs: Vec<SmscSettings>,
         banks: Vec<BankSettings>,
         inbox: &Arc<Inbox>,
+        ledger: &mut Ledger,
         metrics: &Metrics,
     ) -> Result<Self, RecoveryError> {
-        let journal: Arc<dyn Journal> = Arc::new(Volatile::default());
         let mut peers = Self::default();
         for settings in smscs {
             peers.start_smsc(Arc::new(settings), inbox, metrics);
         }
         for settings in banks {
-            let started = peers.start_bank(Arc::new(settings), &journal, Vec::new(), metrics);
+            let started = peers.start_bank(Arc::new(settings), ledger, metrics);
             if let Err(error) = started {
                 peers.abort();
                 return Err(error);
@@ -317,17 +361,16 @@ impl Peers {
     fn start_bank(
         &mut self,
         settings: Arc<BankSettings>,
-        journal: &Arc<dyn Journal>,
-        kept: Vec<(u64, Kept)>,
+        ledger: &mut Ledger,
         metrics: &Metrics,
     ) -> Result<(), RecoveryError> {
-        let stans = StanAllocator::beginning_with(fastrand::u32(..));
+        let (kept, stans) = ledger.take(&settings.link.peer);
         let (desk, unstarted) = BankDesk::open(Opening {
             settings: Arc::clone(&settings),
             stans: stans.clone(),
             metrics: metrics.payments(&settings.link.peer),
             registry: Arc::clone(&self.registry),
-            journal: Arc::clone(journal),
+            journal: Arc::clone(&ledger.journal),
             kept,
         })?;
         let late: Arc<dyn Late> = Arc::<BankDesk>::clone(&desk);
@@ -444,17 +487,17 @@ fn open_store(path: Option<&Path>, metrics: &Metrics) -> Result<Store, StartErro
         );
         return Ok(Store::in_memory_with(metrics.store()));
     };
-    Ok(Store::open(path, metrics.store())?)
+    Ok(Store::open(Purpose::Store, path, metrics.store())?)
 }
 
 /// Commits what waits and lets go of the file, for the next router.
-async fn close_store(store: Store) {
+async fn close(name: &str, close: impl FnOnce() + Send + 'static) {
     // It waits for the disk, which no task of the runtime may.
-    let closing = tokio::task::spawn_blocking(move || store.close());
+    let closing = tokio::task::spawn_blocking(close);
     match timeout(STORE_PATIENCE, closing).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => error!("the store was not closed in good order: {error}"),
-        Err(_) => error!("the store's disk does not answer; what waited is not stored"),
+        Ok(Err(error)) => error!("the {name} was not closed in good order: {error}"),
+        Err(_) => error!("the disk of the {name} does not answer; what waited is not stored"),
     }
 }
 

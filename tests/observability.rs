@@ -27,8 +27,8 @@ use serde_json::Value;
 const TARGET_LABELS: [&str; 2] = ["instance", "job"];
 
 /// Labels whose values are words of the code, and not names that a configuration chooses.
-const CLOSED_LABELS: [&str; 8] = [
-    "class", "end", "kind", "outcome", "service", "state", "verdict", "why",
+const CLOSED_LABELS: [&str; 9] = [
+    "class", "end", "file", "kind", "outcome", "service", "state", "verdict", "why",
 ];
 
 /// Label names and their values, by series as Prometheus stores them.
@@ -51,9 +51,10 @@ fn rendered() -> String {
     let _inbox = metrics.inbox();
     let _rate = metrics.client_rate(&ClientName::parse("shop").unwrap());
     let _subscription = metrics.subscription("default");
-    let store = metrics.store();
-    store.commit_seconds.record(0.002);
-    store.commit_changes.record(64.0);
+    for file in [metrics.store(), metrics.journal()] {
+        file.commit_seconds.record(0.002);
+        file.commit_changes.record(64.0);
+    }
     let _receipts = metrics.receipts();
     let _requests = metrics.requests();
     metrics.publish_client(&ClientCounts {

@@ -16,6 +16,7 @@ mod connect;
 mod decode;
 mod hex;
 mod input;
+mod journal;
 mod links;
 mod payment;
 mod pcap;
@@ -129,6 +130,9 @@ enum Command {
     Reversals(reversals::ReversalsArgs),
     /// List the links of a running router, drain them, take them back into service.
     Links(links::LinksArgs),
+    /// Look at the recorded payments while the router does not run. Card data is masked.
+    #[command(subcommand)]
+    Journal(journal::JournalArgs),
     /// Follow the PDUs of SMSC links as they pass, without texts and passwords.
     Trace(trace::TraceArgs),
 }
@@ -151,6 +155,7 @@ pub fn main() -> Exit {
         Command::Reverse(args) => payment::reverse(args),
         Command::Reversals(args) => reversals::reversals(args),
         Command::Links(args) => links::links(args),
+        Command::Journal(args) => journal::journal(args),
         Command::Trace(args) => trace::trace(args),
     };
     ended.unwrap_or_else(|trouble| complain(trouble.exit(), trouble))

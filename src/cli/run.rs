@@ -18,13 +18,13 @@ use tracing_subscriber::{
 
 use super::{Exit, complain, write_error};
 use crate::{
-    app::{App, Stopped},
+    app::App,
     config::{Config, LogFormat, LogSettings},
     rpc::settings::Listen,
 };
 
 /// Runs a router until it is told to stop. [`Exit::Usage`] if the configuration has faults;
-/// [`Exit::Failure`] if it cannot start, if payments are unsettled at its end, or if a second
+/// [`Exit::Failure`] if it cannot start, if payments are forgotten at its end, or if a second
 /// signal cut its stop short.
 pub fn run(path: &Path) -> Exit {
     let config = match Config::load(path) {
@@ -93,7 +93,7 @@ async fn until_stopped(config: Config) -> Result<Exit, String> {
     let name = signals.next().await;
     info!(signal = name, "stopping; a second signal ends at once");
     tokio::select! {
-        Stopped { unsettled_payments } = app.stop() => Ok(Exit::success_if(unsettled_payments == 0)),
+        stopped = app.stop() => Ok(Exit::success_if(stopped.is_clean())),
         name = signals.next() => Err(format!("{name} again: ended at once")),
     }
 }

@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use zeroize::Zeroizing;
+
 use super::reader::{Item, Table};
 
 /// No file that belongs to a configuration is longer; more is a wrong path, such as a device.
@@ -33,13 +35,8 @@ impl Surroundings<'_> {
     /// The path that a key names and the text of the file.
     pub(super) fn file(&self, item: &Item<'_>) -> Option<(PathBuf, String)> {
         let path = self.path(item)?;
-        match read_text(&path) {
-            Ok(text) => Some((path, text)),
-            Err(error) => {
-                item.fault(format!("{} cannot be read: {error}", path.display()), None);
-                None
-            }
-        }
+        let text = read_at(&path, item)?;
+        Some((path, text))
     }
 
     /// A PEM file that holds what it should.
@@ -82,7 +79,17 @@ impl Surroundings<'_> {
 
     fn variable<T>(&self, item: &Item<'_>, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let name = item.text(variable_name)?;
-        let Some(value) = (self.env)(&name) else {
+        self.variable_named(&name, item, parse)
+    }
+
+    /// The secret in an environment variable.
+    pub(super) fn variable_named<T>(
+        &self,
+        name: &str,
+        item: &Item<'_>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let Some(value) = (self.env)(name).map(Zeroizing::new) else {
             item.fault(
                 format!("the environment variable {name} is not set, or is not UTF-8"),
                 None,
@@ -99,7 +106,17 @@ impl Surroundings<'_> {
         item: &Item<'_>,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let (path, text) = self.file(item)?;
+        self.secret_at(&self.path(item)?, item, parse)
+    }
+
+    /// The secret that a file holds in its only line.
+    pub(super) fn secret_at<T>(
+        &self,
+        path: &Path,
+        item: &Item<'_>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = Zeroizing::new(read_at(path, item)?);
         let line = text.strip_suffix('\n').unwrap_or(&text);
         let line = line.strip_suffix('\r').unwrap_or(line);
         sound_and_not_empty(line, parse)
@@ -108,6 +125,15 @@ impl Surroundings<'_> {
             })
             .ok()
     }
+}
+
+/// The text of the file that a key names.
+fn read_at(path: &Path, item: &Item<'_>) -> Option<String> {
+    read_text(path)
+        .inspect_err(|error| {
+            item.fault(format!("{} cannot be read: {error}", path.display()), None);
+        })
+        .ok()
 }
 
 /// What a PEM file holds.
@@ -139,7 +165,7 @@ pub(super) fn read_text(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn variable_name(text: &str) -> Result<String, String> {
+pub(super) fn variable_name(text: &str) -> Result<String, String> {
     let sound = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     sound
         .then(|| text.into())

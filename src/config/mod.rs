@@ -11,6 +11,7 @@ mod files;
 mod form;
 mod hint;
 mod inbox;
+mod journal;
 mod peer;
 mod process;
 mod reader;
@@ -45,6 +46,7 @@ pub use self::{
 };
 use crate::{
     inbox::InboxSettings,
+    journal::JournalSettings,
     link::settings::{BankSettings, SmscSettings},
     route::{MessageRoute, PaymentRoute},
     rpc::settings::{ClientSettings, Listen, RpcSettings},
@@ -72,6 +74,8 @@ pub struct Config {
     pub payment_routes: Vec<PaymentRoute>,
     /// The file of what survives a restart; without one it is forgotten.
     pub store: Option<PathBuf>,
+    /// Where payments are recorded; without one, a restart forgets what it owes.
+    pub journal: Option<JournalSettings>,
     /// What waits for upstream services.
     pub inbox: InboxSettings,
     /// Receipts that are awaited.
@@ -116,6 +120,25 @@ impl Config {
         Ok(config)
     }
 
+    /// Reads only the journal's settings from a file: an operator who looks at a journal need not have
+    /// the passwords of the peers. `None` if it has no `[journal]`.
+    ///
+    /// # Errors
+    /// Every fault of that section, or that the file cannot be read.
+    pub fn load_journal(path: &Path) -> Result<Option<JournalSettings>, Faults> {
+        let text = files::read_text(path)
+            .map_err(|error| Faults::unreadable(path, format!("cannot be read: {error}")))?;
+        let surroundings = Surroundings {
+            base_dir: path.parent().unwrap_or(Path::new("")),
+            env: &|name| std::env::var(name).ok(),
+        };
+        let (document, settings) = Document::read(&text, |root| read_journal(root, surroundings));
+        let (mut faults, _) = document.into_faults();
+        // The other sections were not read, so their keys seem unknown. A syntax error has no key.
+        faults.retain(|fault| fault.key.is_empty() || fault.key.starts_with("journal"));
+        Faults::judge(settings, faults).map_err(|faults| faults.of_file(path))
+    }
+
     /// The warnings as lines that name the file, each with a line feed.
     pub fn display_warnings<'a>(&'a self, file: &'a Path) -> impl fmt::Display + 'a {
         fmt::from_fn(move |f| {
@@ -150,6 +173,15 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
     }
     let log = root.table("log", process::log);
     let store = root.table_if_present("store", |table| inbox::store(table, surroundings));
+    let journal = read_journal(root, surroundings);
+    if let (Some(Some(store)), Some(Some(journal))) = (&store, &journal)
+        && *store == journal.path
+    {
+        let what = "is the file of [store]; the journal needs one of its own";
+        root.table("journal", |table| {
+            document.fault(&table.place_of("path"), what, None);
+        });
+    }
     let mut inbox = root.table("inbox", inbox::inbox);
     let receipts = root.table("receipts", process::receipts);
     let requests = root.table("requests", process::requests);
@@ -172,6 +204,13 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
         let hint = "add [store] with a path";
         document.warn(root.place(), what, Some(hint.into()));
     }
+    if let Some(None) = journal
+        && banks.iter().any(|bank| !is_here(&bank.link.address))
+    {
+        let what = "there is no [journal]: a restart forgets which payments have to be reversed";
+        let hint = "add [journal] with a path and a key";
+        document.warn(root.place(), what, Some(hint.into()));
+    }
     if peers.is_empty() {
         let what = "there is no [[smsc]] and no [[bank]]";
         document.warn(root.place(), what, Some("nothing can be sent".into()));
@@ -187,6 +226,7 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
         message_routes,
         payment_routes,
         store: store?,
+        journal: journal?,
         inbox,
         receipts: receipts?,
         requests: requests?,
@@ -195,20 +235,27 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
     })
 }
 
-/// Whether MO or receipts come from it that somebody would miss: a transmitter brings none, and an
-/// SMSC on this machine is a simulator.
+/// The outer `None` only with a fault recorded, the inner one if there is no such section.
+fn read_journal(
+    root: &Table<'_>,
+    surroundings: Surroundings<'_>,
+) -> Option<Option<JournalSettings>> {
+    root.table_if_present("journal", |table| journal::read(table, surroundings))
+}
+
+/// Whether MO or receipts come from it that somebody would miss: a transmitter brings none.
 fn brings_events(smsc: &SmscSettings) -> bool {
-    let host = smsc
-        .link
-        .address
-        .rsplit_once(':')
-        .map_or("", |split| split.0);
+    smsc.session.bind.kind != BindKind::Transmitter && !is_here(&smsc.link.address)
+}
+
+/// Whether a peer is on this machine, and so a simulator.
+fn is_here(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or("", |split| split.0);
     let host = host.trim_matches(['[', ']']);
-    let is_here = host == "localhost"
+    host == "localhost"
         || host
             .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback());
-    smsc.session.bind.kind != BindKind::Transmitter && !is_here
+            .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 fn read_routes(

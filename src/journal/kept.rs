@@ -119,6 +119,104 @@ pub struct KeptReversal {
     pub response_code: Bytes,
 }
 
+/// Whether an element may never be kept, whatever for (PCI DSS 3.3): the tracks, the PIN block and the
+/// chip's data.
+pub fn is_never_kept(number: u8) -> bool {
+    matches!(number, 35 | 36 | 45 | 52 | 55)
+}
+
+/// How far a payment is, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeptState {
+    /// Its bytes may have left.
+    Sending,
+    /// The bank approved.
+    Approved,
+    /// The bank declined.
+    Declined,
+    /// No byte left.
+    NotSent,
+    /// It may have left, and moves no money.
+    Unknown,
+    /// It is being taken back.
+    Reversing,
+    /// The bank has taken it back.
+    Reversed,
+    /// The taking back has failed, and an operator must look.
+    ReversalFailed,
+    /// An operator has settled it with the bank.
+    Resolved,
+}
+
+impl KeptState {
+    /// Every state.
+    pub const ALL: [Self; 9] = [
+        Self::Sending,
+        Self::Approved,
+        Self::Declined,
+        Self::NotSent,
+        Self::Unknown,
+        Self::Reversing,
+        Self::Reversed,
+        Self::ReversalFailed,
+        Self::Resolved,
+    ];
+
+    /// The word, for lists and exports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sending => "sending",
+            Self::Approved => "approved",
+            Self::Declined => "declined",
+            Self::NotSent => "not_sent",
+            Self::Unknown => "unknown",
+            Self::Reversing => "reversing",
+            Self::Reversed => "reversed",
+            Self::ReversalFailed => "reversal_failed",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+impl Kept {
+    /// How far it is, in one word.
+    pub fn state(&self) -> KeptState {
+        match &self.stage {
+            Stage::Sending => KeptState::Sending,
+            Stage::Ended { end, .. } => match end {
+                End::Approved => KeptState::Approved,
+                End::Declined => KeptState::Declined,
+                End::NotSent(_) => KeptState::NotSent,
+                End::Unknown(_) => KeptState::Unknown,
+            },
+            Stage::Reversing(_) => KeptState::Reversing,
+            Stage::ReversalEnded { end, .. } => match end {
+                ReversalEnd::Accepted => KeptState::Reversed,
+                ReversalEnd::Failed => KeptState::ReversalFailed,
+                ReversalEnd::Resolved { .. } => KeptState::Resolved,
+            },
+        }
+    }
+
+    /// When it was settled, in milliseconds of the Unix epoch; `None` while it is open.
+    pub fn settled_utc_ms(&self) -> Option<i64> {
+        match &self.stage {
+            Stage::Sending | Stage::Reversing(_) => None,
+            Stage::Ended { at_utc_ms, .. } | Stage::ReversalEnded { at_utc_ms, .. } => {
+                Some(*at_utc_ms)
+            }
+        }
+    }
+
+    /// Its taking back, if there is one.
+    pub fn reversal(&self) -> Option<&KeptReversal> {
+        match &self.stage {
+            Stage::Sending | Stage::Ended { .. } => None,
+            Stage::Reversing(reversal) | Stage::ReversalEnded { reversal, .. } => Some(reversal),
+        }
+    }
+}
+
 /// Without messages, answers and fingerprints.
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,18 +5,29 @@
 //! durable. A file with group commit, or a replicated store on other machines, can stand behind it.
 //! [`Volatile`] keeps nothing; with it a killed process forgets what it owed.
 
+mod durable;
 pub mod kept;
+mod key;
 #[cfg(feature = "mutants")]
 pub mod mutant;
+mod read;
+mod record;
 mod row;
+mod seal;
+mod wire;
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-pub use kept::{End, Kept, KeptResponse, KeptReversal, ReversalEnd, Stage};
+pub use durable::{Durable, OpenError, Recovered};
+pub use kept::{End, Kept, KeptResponse, KeptReversal, KeptState, ReversalEnd, Stage};
+pub use key::{JournalSettings, KeyId, Keys, MasterKey};
+pub use read::{Archive, Stored, Unreadable};
 pub use row::{Row, RowChange};
+pub use seal::RowFault;
+pub use wire::Damaged;
 
 use crate::digest::DigestKey;
 
@@ -83,5 +94,27 @@ impl Journal for Volatile {
 
     fn is_durable(&self) -> bool {
         false
+    }
+}
+
+impl Journal for Durable {
+    fn append(&self, rows: Vec<Row>, done: Done) {
+        Self::append(self, rows, done);
+    }
+
+    fn failure(&self) -> Option<Arc<str>> {
+        Self::failure(self)
+    }
+
+    fn next_number(&self) -> u64 {
+        Self::next_number(self)
+    }
+
+    fn digest_key(&self) -> DigestKey {
+        Self::digest_key(self)
+    }
+
+    fn is_durable(&self) -> bool {
+        true
     }
 }

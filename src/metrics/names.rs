@@ -91,7 +91,7 @@ pub const COUNTERS: &[(&str, &str)] = &[
     ),
     (
         STORE_FAILURES,
-        "Commits and openings of the store that failed.",
+        "Commits and openings of a file that failed. file: store is that of messages, journal that of payments.",
     ),
     (
         STORE_REFUSED,
@@ -175,6 +175,10 @@ pub const GAUGES: &[(&str, &str)] = &[
     ),
     (STORE_WAITING, "Changes that wait for their commit."),
     (STORE_BYTES, "Size of the store's file; 0 in memory."),
+    (
+        STORE_ROWS,
+        "Rows in the store's file: payments in the journal's.",
+    ),
     (CLIENT_IN_FLIGHT, "Requests of a client without an outcome."),
     (CLIENT_IN_FLIGHT_MAX, "The most of them that it may have."),
     (CLIENT_STREAMS, "Open streams of a client."),
@@ -243,6 +247,7 @@ pub(super) const STORE_REFUSED: &str = "sampan_store_refused_total";
 pub(super) const STORE_HEALTHY: &str = "sampan_store_healthy";
 pub(super) const STORE_WAITING: &str = "sampan_store_waiting_changes";
 pub(super) const STORE_BYTES: &str = "sampan_store_bytes";
+pub(super) const STORE_ROWS: &str = "sampan_store_rows";
 pub(super) const STORE_COMMIT_SECONDS: &str = "sampan_store_commit_seconds";
 pub(super) const STORE_COMMIT_CHANGES: &str = "sampan_store_commit_changes";
 pub(super) const CLIENT_REQUESTS: &str = "sampan_client_requests_total";

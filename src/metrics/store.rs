@@ -6,26 +6,36 @@ use super::{
     Metrics,
     names::{
         STORE_BYTES, STORE_COMMIT_CHANGES, STORE_COMMIT_SECONDS, STORE_FAILURES, STORE_HEALTHY,
-        STORE_REFUSED, STORE_WAITING,
+        STORE_REFUSED, STORE_ROWS, STORE_WAITING,
     },
 };
 
 impl Metrics {
-    /// The store.
+    /// The store of messages.
     pub fn store(&self) -> StoreMetrics {
+        self.store_file("store")
+    }
+
+    /// The journal of payments.
+    pub fn journal(&self) -> StoreMetrics {
+        self.store_file("journal")
+    }
+
+    fn store_file(&self, file: &'static str) -> StoreMetrics {
         self.with(|| StoreMetrics {
-            commit_seconds: histogram!(STORE_COMMIT_SECONDS),
-            commit_changes: histogram!(STORE_COMMIT_CHANGES),
-            failures: counter!(STORE_FAILURES),
-            refused: counter!(STORE_REFUSED),
-            healthy: gauge!(STORE_HEALTHY),
-            waiting: gauge!(STORE_WAITING),
-            bytes: gauge!(STORE_BYTES),
+            commit_seconds: histogram!(STORE_COMMIT_SECONDS, "file" => file),
+            commit_changes: histogram!(STORE_COMMIT_CHANGES, "file" => file),
+            failures: counter!(STORE_FAILURES, "file" => file),
+            refused: counter!(STORE_REFUSED, "file" => file),
+            healthy: gauge!(STORE_HEALTHY, "file" => file),
+            waiting: gauge!(STORE_WAITING, "file" => file),
+            bytes: gauge!(STORE_BYTES, "file" => file),
+            rows: gauge!(STORE_ROWS, "file" => file),
         })
     }
 }
 
-/// The handles of the store.
+/// The handles of one file.
 #[allow(
     missing_docs,
     reason = "the metrics' meanings stand in one place, COUNTERS and GAUGES"
@@ -39,6 +49,7 @@ pub struct StoreMetrics {
     pub healthy: Gauge,
     pub waiting: Gauge,
     pub bytes: Gauge,
+    pub rows: Gauge,
 }
 
 impl StoreMetrics {
@@ -52,6 +63,7 @@ impl StoreMetrics {
             healthy: Gauge::noop(),
             waiting: Gauge::noop(),
             bytes: Gauge::noop(),
+            rows: Gauge::noop(),
         }
     }
 }

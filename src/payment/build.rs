@@ -115,14 +115,17 @@ fn retrieval_reference(payment: &Payment, local: time::OffsetDateTime, stan: Sta
     format!("{year}{:03}{:02}{stan}", local.ordinal(), local.hour()).into()
 }
 
-/// What may never be kept beyond the exchange, whoever set it: the tracks, the PIN block, the chip's
-/// data, which hold what a track does, and a MAC, which is another for each message.
-const SECRETS: [u8; 8] = [35, 36, 45, 52, 53, 55, 64, 128];
+/// What names the original in DE90, besides what the reversal carries itself.
+const NAMES_THE_ORIGINAL: [u8; 2] = [7, 11];
 
-/// Leaves out of a request what neither a reversal nor the journal may have.
-pub(super) fn leave_out_secrets(request: &mut Message) {
-    for number in SECRETS {
-        request.remove(number);
+/// Leaves of a request what its reversal is made of. All else, which may be a PIN block, a track, a
+/// card's verification value in an element of the bank's own, is kept no longer than the exchange.
+pub(super) fn keep_for_reversal(request: &mut Message) {
+    let numbers: Vec<u8> = request.iter().map(|(number, _)| number).collect();
+    for number in numbers {
+        if !KEPT_BY_REVERSAL.contains(&number) && !NAMES_THE_ORIGINAL.contains(&number) {
+            request.remove(number);
+        }
     }
 }
 

@@ -323,7 +323,7 @@ impl Desk {
             .map_err(|error: BuildError| error.to_string())?;
         let reference = message.get(37).map(Bytes::copy_from_slice);
         let outgoing = self.encode(&message)?;
-        build::leave_out_secrets(&mut message);
+        build::keep_for_reversal(&mut message);
         Ok(Encoded {
             outgoing,
             // A clone takes no more room than it needs.

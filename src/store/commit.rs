@@ -14,11 +14,14 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use redb::{Database, DatabaseError, WriteTransaction, backends::InMemoryBackend};
+use redb::{
+    Database, DatabaseError, ReadableTableMetadata as _, WriteTransaction,
+    backends::InMemoryBackend,
+};
 use tracing::{error, info};
 
 use super::{
-    CACHE_BYTES, CHANGES_PER_COMMIT_MAX, Change, Shared, StoreError, Table, Write,
+    CACHE_BYTES, CHANGES_PER_COMMIT_MAX, Change, Purpose, Shared, StoreError, Table, Write,
     format::{self, Refused},
     lock,
 };
@@ -31,6 +34,7 @@ const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// How to open the database, the first time and after a failure.
 pub(super) struct Opener {
+    purpose: Purpose,
     first: Open,
     again: Open,
     /// The file whose size is shown.
@@ -40,9 +44,10 @@ pub(super) struct Opener {
 type Open = Box<dyn Fn() -> Result<Database, DatabaseError> + Send>;
 
 impl Opener {
-    pub(super) fn file(path: &Path) -> Self {
+    pub(super) fn file(purpose: Purpose, path: &Path) -> Self {
         let (first, again) = (path.to_owned(), path.to_owned());
         Self {
+            purpose,
             first: Box::new(move || {
                 make_private(&first)?;
                 builder().create(&first)
@@ -55,31 +60,40 @@ impl Opener {
     }
 
     pub(super) fn memory() -> Self {
-        Self::backend(|| builder().create_with_backend(InMemoryBackend::new()))
+        Self::backend(Purpose::Store, || {
+            builder().create_with_backend(InMemoryBackend::new())
+        })
     }
 
     pub(super) fn backend(
+        purpose: Purpose,
         open: impl Fn() -> Result<Database, DatabaseError> + Clone + Send + 'static,
     ) -> Self {
         Self {
+            purpose,
             first: Box::new(open.clone()),
             again: Box::new(open),
             path: None,
         }
     }
 
+    /// What the file is for.
+    pub(super) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
     /// Opens it at the start; makes it if there is none.
     pub(super) fn open(&self) -> Result<Database, Refused> {
-        guarded(&self.first)
+        guarded(self.purpose, &self.first)
     }
 
     /// Opens it again after a failure.
     pub(super) fn reopen(&self) -> Result<Database, Refused> {
-        guarded(&self.again)
+        guarded(self.purpose, &self.again)
     }
 
     /// Bytes of the file; 0 if there is none.
-    fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         let metadata = self.path.as_ref().and_then(|path| path.metadata().ok());
         metadata.map_or(0, |metadata| metadata.len())
     }
@@ -95,8 +109,9 @@ fn make_private(path: &Path) -> io::Result<()> {
 }
 
 /// redb may lose its way in a damaged file.
-fn guarded(open: &Open) -> Result<Database, Refused> {
-    catch_unwind(AssertUnwindSafe(|| format::check(open()?))).unwrap_or(Err(Refused::Damaged))
+fn guarded(purpose: Purpose, open: &Open) -> Result<Database, Refused> {
+    let checked = || format::check(purpose, open()?);
+    catch_unwind(AssertUnwindSafe(checked)).unwrap_or(Err(Refused::Damaged))
 }
 
 pub(super) fn builder() -> redb::Builder {
@@ -112,7 +127,11 @@ pub(super) struct Committer {
     writes: Receiver<Write>,
     /// The group that is being committed; kept for its memory.
     group: Vec<Write>,
+    rows: Rows,
 }
+
+/// How many rows each table has.
+type Rows = [u64; Table::ALL.len()];
 
 impl Committer {
     pub(super) fn new(opener: Opener, shared: Arc<Shared>, writes: Receiver<Write>) -> Self {
@@ -121,11 +140,13 @@ impl Committer {
             shared,
             writes,
             group: Vec::new(),
+            rows: Rows::default(),
         }
     }
 
     /// Works until every writer is gone and nothing waits.
     pub(super) fn run(mut self) {
+        self.count_rows();
         self.show_size();
         loop {
             let alive = match self.shared.healthy.load(Relaxed) {
@@ -157,7 +178,8 @@ impl Committer {
         // A writer must hear of its write also if redb loses its way in a damaged file.
         let lost = || redb::Error::Corrupted("redb lost its way in the file".into());
         match catch_unwind(AssertUnwindSafe(|| self.commit())).unwrap_or_else(|_| Err(lost())) {
-            Ok(()) => {
+            Ok(rows) => {
+                self.rows = rows;
                 let metrics = &self.shared.metrics;
                 metrics.commit_seconds.record(begun.elapsed().as_secs_f64());
                 metrics.commit_changes.record(changes as f64);
@@ -169,25 +191,30 @@ impl Committer {
         true
     }
 
-    fn commit(&self) -> Result<(), redb::Error> {
+    /// The rows that there are then.
+    fn commit(&self) -> Result<Rows, redb::Error> {
         let database = self.shared.database.read();
         let database = database.unwrap_or_else(PoisonError::into_inner);
         let Some(database) = database.as_ref() else {
             return Err(redb::Error::DatabaseClosed);
         };
         let transaction = database.begin_write()?;
-        for table in Table::ALL {
-            apply(&transaction, table, &self.group)?;
+        let mut rows = self.rows;
+        for (table, rows) in Table::ALL.into_iter().zip(&mut rows) {
+            if let Some(now) = apply(&transaction, table, &self.group)? {
+                *rows = now;
+            }
         }
         transaction.commit()?;
-        Ok(())
+        Ok(rows)
     }
 
     /// Puts the store out of service. The group is told last, so that one who tries again at once is
     /// refused at once.
     fn fail(&mut self, error: &redb::Error) {
         let detail: Arc<str> = error.to_string().into();
-        error!("the store cannot write: {detail}; it is opened again until it works");
+        let name = self.shared.purpose.name();
+        error!("the {name} cannot write: {detail}; it is opened again until it works");
         *lock(&self.shared.failure) = Arc::clone(&detail);
         self.shared.healthy.store(false, Relaxed);
         self.shared.metrics.healthy.set(0.0);
@@ -208,9 +235,10 @@ impl Committer {
             match self.opener.reopen() {
                 Ok(database) => {
                     *write_lock(&self.shared) = Some(database);
+                    self.count_rows();
                     self.shared.metrics.healthy.set(1.0);
                     self.shared.healthy.store(true, Relaxed);
-                    info!("the store works again");
+                    info!("the {} works again", self.shared.purpose.name());
                     return true;
                 }
                 Err(error) => {
@@ -261,6 +289,22 @@ impl Committer {
 
     fn show_size(&self) {
         self.shared.metrics.bytes.set(self.opener.bytes() as f64);
+        let rows: u64 = self.rows.iter().sum();
+        self.shared.metrics.rows.set(rows as f64);
+    }
+
+    /// Counts anew. What cannot be counted keeps its figure until its next change.
+    fn count_rows(&mut self) {
+        let database = self.shared.database.read();
+        let database = database.unwrap_or_else(PoisonError::into_inner);
+        let Some(database) = database.as_ref() else {
+            return;
+        };
+        for (table, rows) in Table::ALL.into_iter().zip(&mut self.rows) {
+            if let Ok(Ok(now)) = catch_unwind(AssertUnwindSafe(|| super::rows(database, table))) {
+                *rows = now;
+            }
+        }
     }
 }
 
@@ -271,15 +315,20 @@ fn write_lock(shared: &Shared) -> std::sync::RwLockWriteGuard<'_, Option<Databas
         .unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Applies the changes of one table in their order. A table that nobody changes is not opened.
-fn apply(transaction: &WriteTransaction, table: Table, group: &[Write]) -> Result<(), redb::Error> {
+/// Applies the changes of one table in their order, and tells how many rows it has then. A table
+/// that nobody changes is not opened.
+fn apply(
+    transaction: &WriteTransaction,
+    table: Table,
+    group: &[Write],
+) -> Result<Option<u64>, redb::Error> {
     let mut changes = group
         .iter()
         .flat_map(|write| &write.changes)
         .filter(|change| change.table() == table)
         .peekable();
     if changes.peek().is_none() {
-        return Ok(());
+        return Ok(None);
     }
     let mut open = transaction.open_table(table.definition())?;
     for change in changes {
@@ -289,7 +338,7 @@ fn apply(transaction: &WriteTransaction, table: Table, group: &[Write]) -> Resul
             Change::RemoveBelow { key, .. } => open.retain_in::<u64, _>(..*key, |_, _| false)?,
         }
     }
-    Ok(())
+    Ok(Some(open.len()?))
 }
 
 impl Change {

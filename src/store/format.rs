@@ -5,7 +5,7 @@
 
 use redb::{Database, DatabaseError, ReadableDatabase as _, TableDefinition, TableHandle as _};
 
-use super::Table;
+use super::{Purpose, Table};
 
 /// The form that this version writes.
 const FORMAT: u64 = 1;
@@ -27,9 +27,15 @@ pub(super) enum Refused {
     Damaged,
     /// Somebody else's.
     #[error(
-        "it is a file of another program (it has a table {0:?}); give the store one of its own"
+        "it is a file of another program (it has a table {0:?}); give the {name} one of its own",
+        name = .1.name()
     )]
-    Foreign(String),
+    Foreign(String, Purpose),
+    /// The store's in place of the journal's, or the other way round.
+    #[error(
+        "it is the file of a {}; give the {} one of its own", .0.name(), .1.name()
+    )]
+    Other(Purpose, Purpose),
     /// Of another version.
     #[error(
         "it has format {0}, and this version of Sampan knows format {FORMAT}; run the version that \
@@ -39,8 +45,8 @@ pub(super) enum Refused {
 }
 
 /// Looks at the form of a database, and notes it in a new one.
-pub(super) fn check(database: Database) -> Result<Database, Refused> {
-    match read(&database)? {
+pub(super) fn check(purpose: Purpose, database: Database) -> Result<Database, Refused> {
+    match read(purpose, &database)? {
         Some(FORMAT) => Ok(database),
         Some(other) => Err(Refused::OtherFormat(other)),
         None => {
@@ -50,14 +56,19 @@ pub(super) fn check(database: Database) -> Result<Database, Refused> {
     }
 }
 
-fn read(database: &Database) -> Result<Option<u64>, Refused> {
+fn read(purpose: Purpose, database: &Database) -> Result<Option<u64>, Refused> {
     let transaction = database.begin_read().map_err(redb::Error::from)?;
     let tables = transaction.list_tables().map_err(redb::Error::from)?;
     for table in tables {
         let name = table.name();
-        let is_ours = Table::ALL.iter().any(|own| own.definition().name() == name);
-        if !is_ours && name != META.name() {
-            return Err(Refused::Foreign(name.to_owned()));
+        let known = Table::ALL
+            .iter()
+            .find(|own| own.definition().name() == name);
+        match known {
+            Some(own) if own.purpose() == purpose => {}
+            Some(other) => return Err(Refused::Other(other.purpose(), purpose)),
+            None if name == META.name() => {}
+            None => return Err(Refused::Foreign(name.to_owned(), purpose)),
         }
     }
     let meta = match transaction.open_table(META) {

@@ -1,6 +1,7 @@
-//! What must survive a restart: one redb file, written by one thread that commits in groups.
+//! What must survive a restart: a redb file, written by one thread that commits in groups.
 //!
-//! Four tables of bytes under growing numbers; what the bytes mean is for those above. It must never
+//! Tables of bytes under growing numbers; what the bytes mean is for those above. The journal of
+//! payments has a file and a thread of its own, so that neither kind of traffic stops the other. It must never
 //! say that something is durable before the commit that holds it was synced, and never keep a caller
 //! waiting: a full queue or a failing disk is told at once.
 //!
@@ -9,10 +10,12 @@
 //!                                                 └─ fails ──► every `done` gets the error; reopen
 //! ```
 
+mod archive;
 mod commit;
+mod compact;
 mod format;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     path::Path,
@@ -24,8 +27,13 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use redb::{Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{
+    Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
+    TableDefinition,
+};
 use tracing::error;
+
+pub use archive::Archive;
 
 use crate::metrics::StoreMetrics;
 use commit::{Committer, Opener};
@@ -48,6 +56,25 @@ pub const CHANGES_PER_COMMIT_MAX: usize = 16_384;
 /// Pages that redb keeps in memory. Its default is 1 GiB; the working set here is what is open.
 const CACHE_BYTES: usize = 64 << 20;
 
+/// What a file is for. One kind of file is not taken for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Messages: the `[store]`.
+    Store,
+    /// Payments: the `[journal]`.
+    Journal,
+}
+
+impl Purpose {
+    /// The word for it: its section of the configuration, its label, its thread.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Journal => "journal",
+        }
+    }
+}
+
 /// The tables, each a log: keys are given by its owner and grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
@@ -59,11 +86,27 @@ pub enum Table {
     RequestIds,
     /// Fingerprints of what SMSCs have delivered lately.
     Seen,
+    /// Payments, sealed.
+    Journal,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 4] = [Self::Inbox, Self::Receipts, Self::RequestIds, Self::Seen];
+    pub const ALL: [Self; 5] = [
+        Self::Inbox,
+        Self::Receipts,
+        Self::RequestIds,
+        Self::Seen,
+        Self::Journal,
+    ];
+
+    /// Which file has it.
+    fn purpose(self) -> Purpose {
+        match self {
+            Self::Inbox | Self::Receipts | Self::RequestIds | Self::Seen => Purpose::Store,
+            Self::Journal => Purpose::Journal,
+        }
+    }
 
     fn definition(self) -> TableDefinition<'static, u64, &'static [u8]> {
         TableDefinition::new(match self {
@@ -71,6 +114,7 @@ impl Table {
             Self::Receipts => "receipts",
             Self::RequestIds => "request_ids",
             Self::Seen => "seen",
+            Self::Journal => "journal",
         })
     }
 }
@@ -144,16 +188,20 @@ impl StoreError {
 pub enum OpenError {
     /// Another process has it.
     #[error(
-        "store.path: {path} is in use by another process; stop the other router, or give this one \
-         a file of its own"
+        "{}.path: {path} is in use by another process; stop the other router, or give this one \
+         a file of its own", .purpose.name()
     )]
     InUse {
+        /// Whose file.
+        purpose: Purpose,
         /// The file.
         path: String,
     },
     /// It cannot be read or written, or is no store.
-    #[error("store.path: {path} cannot be opened: {detail}")]
+    #[error("{}.path: {path} cannot be opened: {detail}", .purpose.name())]
     Unusable {
+        /// Whose file.
+        purpose: Purpose,
         /// The file.
         path: String,
         /// What redb or the system said.
@@ -162,6 +210,20 @@ pub enum OpenError {
     /// The system gave no thread.
     #[error("the store's thread cannot be started: {0}")]
     Thread(std::io::Error),
+}
+
+impl OpenError {
+    fn of(purpose: Purpose, path: &Path, error: Refused) -> Self {
+        let path = path.display().to_string();
+        match error {
+            Refused::Database(DatabaseError::DatabaseAlreadyOpen) => Self::InUse { purpose, path },
+            other => Self::Unusable {
+                purpose,
+                path,
+                detail: other.to_string(),
+            },
+        }
+    }
 }
 
 /// One write on its way to the disk.
@@ -188,6 +250,7 @@ struct Inner {
 
 /// What the store's thread and its callers both see.
 struct Shared {
+    purpose: Purpose,
     /// None while it is out of service.
     database: RwLock<Option<Database>>,
     healthy: AtomicBool,
@@ -200,22 +263,16 @@ struct Shared {
 
 impl Store {
     /// Opens the file, or makes it, and starts the thread. A file that a crash left behind is brought
-    /// back to its last commit.
+    /// back to its last commit, and one that is mostly empty is made small.
     ///
     /// # Errors
     /// Another process has it, it cannot be used, or the system gives no thread.
-    pub fn open(path: &Path, metrics: StoreMetrics) -> Result<Self, OpenError> {
-        let opener = Opener::file(path);
-        let database = opener.open().map_err(|error| {
-            let path = path.display().to_string();
-            match error {
-                Refused::Database(DatabaseError::DatabaseAlreadyOpen) => OpenError::InUse { path },
-                other => OpenError::Unusable {
-                    path,
-                    detail: other.to_string(),
-                },
-            }
-        })?;
+    pub fn open(purpose: Purpose, path: &Path, metrics: StoreMetrics) -> Result<Self, OpenError> {
+        let opener = Opener::file(purpose, path);
+        let refused = |error| OpenError::of(purpose, path, error);
+        let database = opener.open().map_err(refused)?;
+        let database = compact::if_mostly_empty(database, &opener, compact::FILE_BYTES_MIN)
+            .map_err(refused)?;
         Self::start(opener, Ok(database), metrics, true)
     }
 
@@ -244,7 +301,7 @@ impl Store {
         durable: bool,
     ) -> Result<Self, OpenError> {
         let (sender, receiver) = bounded(WRITES_WAITING_MAX);
-        let shared = Arc::new(Shared::new(database, metrics));
+        let shared = Arc::new(Shared::new(opener.purpose(), database, metrics));
         let thread = Self::spawn(opener, &shared, receiver).map_err(OpenError::Thread)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -263,7 +320,7 @@ impl Store {
     ) -> std::io::Result<JoinHandle<()>> {
         let committer = Committer::new(opener, Arc::clone(shared), writes);
         thread::Builder::new()
-            .name("store".to_owned())
+            .name(shared.purpose.name().to_owned())
             .spawn(move || committer.run())
     }
 
@@ -272,7 +329,7 @@ impl Store {
         let failure = Err("the system gave no thread".to_owned());
         Self {
             inner: Arc::new(Inner {
-                shared: Arc::new(Shared::new(failure, metrics)),
+                shared: Arc::new(Shared::new(Purpose::Store, failure, metrics)),
                 writes: Mutex::new(None),
                 thread: Mutex::new(None),
                 durable: false,
@@ -370,7 +427,7 @@ impl Drop for Inner {
 }
 
 impl Shared {
-    fn new(database: Result<Database, String>, metrics: StoreMetrics) -> Self {
+    fn new(purpose: Purpose, database: Result<Database, String>, metrics: StoreMetrics) -> Self {
         let (database, failure) = match database {
             Ok(database) => (Some(database), String::new()),
             Err(failure) => (None, failure),
@@ -378,6 +435,7 @@ impl Shared {
         let healthy = database.is_some();
         metrics.healthy.set(f64::from(u8::from(healthy)));
         Self {
+            purpose,
             database: RwLock::new(database),
             healthy: AtomicBool::new(healthy),
             failure: Mutex::new(failure.into()),
@@ -411,6 +469,15 @@ impl Shared {
     fn release(&self, write: &Write) {
         self.changes_waiting.fetch_sub(write.changes.len(), Relaxed);
         self.bytes_waiting.fetch_sub(write.bytes, Relaxed);
+    }
+}
+
+/// How many rows a table has.
+fn rows(database: &Database, table: Table) -> Result<u64, redb::Error> {
+    match database.begin_read()?.open_table(table.definition()) {
+        Ok(table) => Ok(table.len()?),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(0),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -14,10 +14,10 @@ use super::*;
 use crate::store::commit::builder;
 
 /// A file of its own in the system's place for such files, gone with the test.
-struct TempFile(std::path::PathBuf);
+pub(crate) struct TempFile(pub(crate) std::path::PathBuf);
 
 impl TempFile {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, SeqCst);
         let name = format!("sampan-store-{}-{number}.redb", std::process::id());
@@ -25,7 +25,7 @@ impl TempFile {
     }
 
     fn open(&self) -> Result<Store, OpenError> {
-        Store::open(&self.0, StoreMetrics::unseen())
+        Store::open(Purpose::Store, &self.0, StoreMetrics::unseen())
     }
 }
 
@@ -45,15 +45,15 @@ enum Operation {
 
 /// A disk that remembers what was done to it, and fails on demand.
 #[derive(Debug, Default)]
-struct Disk {
+pub(crate) struct Disk {
     backend: InMemoryBackend,
     operations: Mutex<Vec<Operation>>,
     /// Operations that still succeed; all after them fail.
-    room: AtomicUsize,
+    pub(crate) room: AtomicUsize,
 }
 
 impl Disk {
-    fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         let disk = Self::default();
         disk.room.store(usize::MAX, SeqCst);
         Arc::new(disk)
@@ -85,9 +85,14 @@ impl Disk {
     }
 
     fn store(self: &Arc<Self>) -> Store {
+        self.store_for(Purpose::Store)
+    }
+
+    pub(crate) fn store_for(self: &Arc<Self>, purpose: Purpose) -> Store {
         let disk = Arc::clone(self);
-        let opener =
-            Opener::backend(move || builder().create_with_backend(Mounted(Arc::clone(&disk))));
+        let opener = Opener::backend(purpose, move || {
+            builder().create_with_backend(Mounted(Arc::clone(&disk)))
+        });
         let database = opener.open().map_err(|error| error.to_string());
         Store::start(opener, database, StoreMetrics::unseen(), true).unwrap()
     }
@@ -279,6 +284,81 @@ fn a_redb_file_of_another_program_is_refused() {
 }
 
 #[test]
+fn the_file_of_the_journal_is_not_taken_for_the_store_nor_the_other_way_round() {
+    let file = TempFile::new();
+    write(&file.open().unwrap(), vec![put(1)]).unwrap();
+    let journal = Store::open(Purpose::Journal, &file.0, StoreMetrics::unseen());
+    let error = journal.err().unwrap().to_string();
+    assert!(error.starts_with("journal.path: "), "{error}");
+    assert!(error.contains("the file of a store"), "{error}");
+    let file = TempFile::new();
+    let journal = Store::open(Purpose::Journal, &file.0, StoreMetrics::unseen()).unwrap();
+    let row = Change::Put {
+        table: Table::Journal,
+        key: 1,
+        value: vec![1],
+    };
+    write(&journal, vec![row]).unwrap();
+    drop(journal);
+    let error = file.open().err().unwrap().to_string();
+    assert!(error.contains("the file of a journal"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_mostly_empty_is_made_small_and_holds_the_same() {
+    let file = TempFile::new();
+    let store = file.open().unwrap();
+    let large = |key| Change::Put {
+        table: Table::Seen,
+        key,
+        value: vec![7; 1 << 20],
+    };
+    write(&store, (0..16).map(large).collect()).unwrap();
+    // Behind the large ones, so that redb cannot cut their pages off by itself.
+    write(&store, (0..8).map(put).collect()).unwrap();
+    let below = Change::RemoveBelow {
+        table: Table::Seen,
+        key: 15,
+    };
+    write(&store, vec![below]).unwrap();
+    drop(store);
+    let bytes = || file.0.metadata().unwrap().len();
+    let before = bytes();
+    let opener = Opener::file(Purpose::Store, &file.0);
+    let database = opener.open().unwrap();
+    drop(compact::if_mostly_empty(database, &opener, 1).unwrap());
+    assert!(bytes() < before / 3, "{before} then {}", bytes());
+    let store = file.open().unwrap();
+    assert_eq!(keys(&store), (0..8).collect::<Vec<_>>());
+}
+
+#[test]
+fn rows_are_counted_as_they_come_and_go() {
+    let metrics = crate::metrics::Metrics::new().unwrap();
+    let file = TempFile::new();
+    let open = || Store::open(Purpose::Store, &file.0, metrics.store()).unwrap();
+    let rows = || {
+        let text = metrics.render();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("sampan_store_rows{file=\"store\"} "));
+        line.unwrap().to_owned()
+    };
+    let store = open();
+    write(&store, vec![put(1), put(2), put(3)]).unwrap();
+    let remove = Change::Remove {
+        table: Table::Inbox,
+        key: 2,
+    };
+    write(&store, vec![put(1), remove]).unwrap();
+    assert_eq!(rows(), "2");
+    drop(store);
+    let store = open();
+    write(&store, vec![put(4)]).unwrap();
+    assert_eq!(rows(), "3");
+}
+
+#[test]
 fn a_file_of_a_later_format_is_refused_and_keeps_what_it_holds() {
     let file = TempFile::new();
     write(&file.open().unwrap(), vec![put(1)]).unwrap();
@@ -308,7 +388,7 @@ fn a_damaged_file_is_refused_or_read_and_never_a_panic() {
 #[test]
 fn a_file_that_is_gone_is_not_made_anew_while_the_process_runs() {
     let file = TempFile::new();
-    let opener = Opener::file(&file.0);
+    let opener = Opener::file(Purpose::Store, &file.0);
     drop(opener.open().unwrap());
     std::fs::remove_file(&file.0).unwrap();
     assert!(opener.reopen().is_err());

@@ -8,6 +8,7 @@
 
 mod access;
 mod decode;
+mod journal;
 mod peers;
 mod router;
 mod support;

@@ -64,6 +64,52 @@ fn a_payment_that_is_unsettled_at_the_end_makes_it_1() {
 }
 
 #[test]
+fn a_router_that_was_killed_takes_back_what_had_no_answer_and_remembers_what_had_one() {
+    let scratch = Scratch::new();
+    let key = scratch.write("key", "f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+    let journal = scratch.path("journal.redb");
+    let section = format!("[journal]\npath = {journal:?}\nkey_file = {key:?}\n");
+    let bank = start_bank(Answers::NoTraffic);
+    let patient = section.clone() + &config(NOBODY, &bank);
+    let router = Router::start(&scratch, &patient);
+    router.wait_until("vietcom", "up");
+    let money = ["--amount", "1", "--currency", "VND", "--id", "p-1"];
+    let charge = ["charge", "--pan", "9704361234561234"];
+    let mut asking = router.ask_meanwhile(&[&charge[..], &money].concat());
+    let lookup = ["lookup", "--id", "p-1"];
+    while !router.ask(&lookup).out.contains("PENDING\n") {}
+    router.signal("KILL");
+    drop(router);
+    assert!(!asking.wait().unwrap().success());
+
+    let router = Router::start(&scratch, &patient);
+    while !router.ask(&lookup).out.contains("REVERSING\n") {}
+    let again = router.ask(&[&charge[..], &money].concat());
+    assert!(again.out.contains("REVERSING\n"), "{again:?}");
+    let listed = router.ask(&["reversals", "list"]);
+    assert!(listed.out.contains("p-1"), "{listed:?}");
+    let resolve = ["reversals", "resolve", "--of", "local", "--id", "p-1"];
+    let resolved = router.ask(&[&resolve[..], &["--reason", "by hand"]].concat());
+    assert_eq!(resolved.code, 0, "{resolved:?}");
+    router.signal("KILL");
+    drop(router);
+
+    let router = Router::start(&scratch, &patient);
+    let told = router.ask(&lookup);
+    assert!(told.out.contains("RESOLVED\n"), "{told:?}");
+    assert!(told.out.contains("by hand"), "{told:?}");
+    router.signal("TERM");
+    let (code, log) = router.end();
+    assert_eq!(code, 0, "{log}");
+    assert!(!log.contains("9704361234561234"), "{log}");
+
+    let stranger = section + &config(NOBODY, &bank).replace("vietcom", "acb");
+    let path = scratch.write("sampan.toml", &stranger);
+    let warned = sampan(&["journal", "list", "--config", &path]);
+    assert!(warned.out.contains("p-1"), "{warned:?}");
+}
+
+#[test]
 fn a_port_that_is_taken_is_told_by_its_key_and_ends_in_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

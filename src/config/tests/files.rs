@@ -21,7 +21,7 @@ impl Dir {
     }
 
     fn parse(&self, text: &str) -> Result<Config, Faults> {
-        Config::parse(text, &self.0, &|_| None)
+        Config::parse(text, &self.0, &env)
     }
 
     /// What is printed, with the directory's own name left out.
@@ -54,8 +54,12 @@ fn tls(listen: &str) -> String {
 #[test]
 fn a_password_comes_from_a_variable() {
     let text = with("password = \"secret\"", "password_env = \"SMSC_PASSWORD\"");
-    let env =
-        |value: &'static str| move |name: &str| (name == "SMSC_PASSWORD").then(|| value.to_owned());
+    let env = |value: &'static str| {
+        move |name: &str| match name {
+            "SMSC_PASSWORD" => Some(value.to_owned()),
+            name => env(name),
+        }
+    };
     assert!(Config::parse(&text, Path::new(""), &env("hunter2")).is_ok());
     let faults = |value| {
         let parsed = Config::parse(&text, Path::new(""), &env(value));

@@ -2,6 +2,7 @@
 
 mod events;
 mod files;
+mod journal;
 mod peers;
 mod reference;
 mod routes;
@@ -33,7 +34,17 @@ card_prefixes = ["9704"]
 bank = "vault"
 [store]
 path = "sampan.redb"
+[journal]
+path = "journal.redb"
+key_env = "SAMPAN_JOURNAL_KEY"
 "#;
+
+/// The key of the journal, in the one environment variable that there is.
+const KEY: &str = "f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+fn env(name: &str) -> Option<String> {
+    (name == "SAMPAN_JOURNAL_KEY").then(|| KEY.to_owned())
+}
 
 /// The sound text with one part replaced.
 fn with(part: &str, replacement: &str) -> String {
@@ -47,7 +58,7 @@ fn with_before(part: &str, lines: &str) -> String {
 }
 
 fn parse(text: &str) -> Result<Config, Faults> {
-    Config::parse(text, Path::new("/nowhere"), &|_| None)
+    Config::parse(text, Path::new("/nowhere"), &env)
 }
 
 fn sound(text: &str) -> Config {

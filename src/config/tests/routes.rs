@@ -346,8 +346,9 @@ fn a_default_sender_fits_an_address() {
 #[test]
 fn peers_that_no_route_leads_to_are_warned_of() {
     let peers_only = SOUND.split_once("[[message_route]]").unwrap().0;
+    let files = SOUND.split_once("[store]").unwrap().1;
     warned(
-        &format!("{peers_only}[store]\npath = \"sampan.redb\""),
+        &format!("{peers_only}[store]{files}"),
         &[
             "x.toml:2: warning: smsc[0].name: no [[message_route]] leads to \"one\"; it gets no messages",
             "x.toml:7: warning: bank[0].name: no [[payment_route]] leads to \"vault\"; it gets only payments that name it",
