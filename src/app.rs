@@ -32,7 +32,7 @@ use crate::{
     inbox::{Inbox, InboxSettings},
     journal::{self, Durable},
     link::{
-        self, BankJob, Late,
+        self, BankJob, Door, DoorError, Late,
         settings::{BankSettings, SmscSettings},
     },
     links::Links,
@@ -70,6 +70,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A port for a peer that connects to us cannot be bound.
+    #[error(transparent)]
+    Door(#[from] DoorError),
     /// The store's file cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -165,7 +168,7 @@ impl App {
         )?;
         let inbox = open_inbox(config.inbox, &store, &memory, &metrics)?;
         let routes = Routes::new(config.message_routes, config.payment_routes);
-        let peers = Peers::start(config.smscs, config.banks, &inbox, &mut ledger, &metrics)?;
+        let peers = Peers::start(config.smscs, config.banks, &inbox, &mut ledger, &metrics).await?;
         let journal = ledger.durable;
         let limiter = limiter(&config.clients, &metrics);
         let services = peers.services(routes, (limiter, memory.clone()), &inbox, &metrics);
@@ -319,35 +322,51 @@ struct Peers {
     desks: Vec<Arc<BankDesk>>,
     registry: Registry,
     link_tasks: Vec<JoinHandle<()>>,
+    door_tasks: Vec<JoinHandle<()>>,
     desk_tasks: Vec<JoinHandle<()>>,
 }
 
 impl Peers {
-    fn start(
+    async fn start(
         smscs: Vec<SmscSettings>,
         banks: Vec<BankSettings>,
         inbox: &Arc<Inbox>,
         ledger: &mut Ledger,
         metrics: &Metrics,
-    ) -> Result<Self, RecoveryError> {
-        let mut peers = Self::default();
-        for settings in smscs {
-            peers.start_smsc(Arc::new(settings), inbox, metrics);
+    ) -> Result<Self, StartError> {
+        // All ports first: no link may be up when one of them turns out to be taken.
+        let mut smsc_doors = Vec::new();
+        for settings in &smscs {
+            smsc_doors.push(Door::bind(&settings.link).await?);
         }
-        for settings in banks {
-            let started = peers.start_bank(Arc::new(settings), ledger, metrics);
+        let mut bank_doors = Vec::new();
+        for settings in &banks {
+            bank_doors.push(Door::bind(&settings.link).await?);
+        }
+        let mut peers = Self::default();
+        for (settings, door) in smscs.into_iter().zip(smsc_doors) {
+            peers.start_smsc(Arc::new(settings), door, inbox, metrics);
+        }
+        for (settings, door) in banks.into_iter().zip(bank_doors) {
+            let started = peers.start_bank(Arc::new(settings), door, ledger, metrics);
             if let Err(error) = started {
                 peers.abort();
-                return Err(error);
+                return Err(error.into());
             }
         }
         Ok(peers)
     }
 
-    fn start_smsc(&mut self, settings: Arc<SmscSettings>, inbox: &Arc<Inbox>, metrics: &Metrics) {
-        let (links, tasks): (Vec<_>, Vec<_>) = link::start_smsc(&settings, inbox, metrics)
-            .into_iter()
-            .unzip();
+    fn start_smsc(
+        &mut self,
+        settings: Arc<SmscSettings>,
+        door: Option<Door>,
+        inbox: &Arc<Inbox>,
+        metrics: &Metrics,
+    ) {
+        let started = link::start_smsc(&settings, door, inbox, metrics);
+        self.door_tasks.extend(started.door);
+        let (links, tasks): (Vec<_>, Vec<_>) = started.links.into_iter().unzip();
         let pool = Arc::new(Pool::new(Arc::clone(&settings.link.peer), links));
         self.link_tasks.extend(tasks);
         let metrics = metrics.messages(&settings.link.peer);
@@ -361,6 +380,7 @@ impl Peers {
     fn start_bank(
         &mut self,
         settings: Arc<BankSettings>,
+        door: Option<Door>,
         ledger: &mut Ledger,
         metrics: &Metrics,
     ) -> Result<(), RecoveryError> {
@@ -374,9 +394,9 @@ impl Peers {
             kept,
         })?;
         let late: Arc<dyn Late> = Arc::<BankDesk>::clone(&desk);
-        let (links, tasks): (Vec<_>, Vec<_>) = link::start_bank(&settings, &late, &stans, metrics)
-            .into_iter()
-            .unzip();
+        let started = link::start_bank(&settings, door, &late, &stans, metrics);
+        self.door_tasks.extend(started.door);
+        let (links, tasks): (Vec<_>, Vec<_>) = started.links.into_iter().unzip();
         let pool = Arc::new(Pool::new(Arc::clone(&settings.link.peer), links));
         let task = unstarted.run(Arc::clone(&pool));
         self.desk_tasks.push(tokio::spawn(task));
@@ -442,6 +462,7 @@ impl Peers {
     /// Says goodbye to the peers. Returns how many payments stay open.
     async fn stop(self, times: StopTimes) -> usize {
         self.desks.iter().for_each(|desk| desk.close());
+        self.door_tasks.iter().for_each(JoinHandle::abort);
         let stop = link::Stop {
             patience: times.cut,
             cut: times.cut.max(Instant::now()) + (times.deadline - times.cut) / 2,
@@ -465,6 +486,7 @@ impl Peers {
 
     /// Ends everything at once: nothing has been asked yet.
     fn abort(&self) {
+        self.door_tasks.iter().for_each(JoinHandle::abort);
         self.link_tasks.iter().for_each(JoinHandle::abort);
         self.desk_tasks.iter().for_each(JoinHandle::abort);
     }

@@ -136,7 +136,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        link::{Lane, settings::LinkSettings},
+        link::{
+            Lane,
+            settings::{LinkSettings, Reach},
+        },
         metrics::Metrics,
         status::PeerKind,
     };
@@ -152,7 +155,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let settings = Arc::new(LinkSettings {
             peer: "one".into(),
-            address: String::new(),
+            reach: Reach::dial(""),
             links,
             window: 10,
             queue_max: 10,
@@ -162,7 +165,6 @@ mod tests {
             reconnect_max: second,
             refused_pause: second,
             drain_timeout: second,
-            tls: None,
         });
         let metrics = Metrics::new().unwrap();
         let links = (1..=links).map(|number| {

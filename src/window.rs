@@ -231,6 +231,15 @@ impl<I: Index, P> Window<I, P> {
         }
     }
 
+    /// The same, to note what is known only after it was registered.
+    pub fn get_mut(&mut self, key: I::Key) -> Option<&mut P> {
+        let slot = self.index.find(key)?;
+        match self.slots.get_mut(slot as usize) {
+            Some(Slot::Busy(entry)) if entry.key == key => Some(&mut entry.pending),
+            _ => None,
+        }
+    }
+
     /// When the oldest request's time is up.
     pub fn next_deadline(&self) -> Option<Instant> {
         match self.slots.get(self.oldest as usize) {

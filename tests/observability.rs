@@ -46,6 +46,9 @@ fn rendered() -> String {
         let link = metrics.link(kind, "peer", "peer/1");
         link.response_seconds.record(0.02);
     }
+    for kind in [PeerKind::Smsc, PeerKind::Bank] {
+        let _door = metrics.door(kind, "peer");
+    }
     let _messages = metrics.messages("smsc");
     let _payments = metrics.payments("bank");
     let _inbox = metrics.inbox();

@@ -96,10 +96,15 @@ async fn run_scenario(named: &str, listen: std::net::SocketAddr) -> io::Result<(
     if !sections.is_empty() {
         println!("sections of the router:\n{sections}");
     }
-    let smsc = ScriptedSmsc::start_at(listen, scenario)
-        .await
-        .map_err(|e| at(listen, e))?;
-    println!("SMSC listens on {}", smsc.address());
+    let smsc = if scenario.dials_in {
+        println!("SMSC dials {listen}");
+        ScriptedSmsc::dial(listen, scenario)
+    } else {
+        let smsc = ScriptedSmsc::start_at(listen, scenario).await;
+        let smsc = smsc.map_err(|e| at(listen, e))?;
+        println!("SMSC listens on {}", smsc.address());
+        smsc
+    };
     let mut steering = Steering::start()?;
     while let Some(line) = steering.next().await {
         match line.trim() {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::fault::When;
@@ -26,6 +26,8 @@ const READ_BUFFER_BYTES: usize = 64 * 1024;
 const WRITE_BACKLOG_BYTES: usize = 1024 * 1024;
 /// Delayed answers at which a connection stops reading, for the same reason.
 const LATER_MAX: usize = 1_000_000;
+/// Connections of ours that wait for the server's task; it takes them at once.
+const DIALLED_MAX: usize = 16;
 /// Pause after a failed accept, which is most often a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -112,6 +114,7 @@ pub(crate) struct Server<P: Peer> {
 
 struct Run {
     stop: oneshot::Sender<()>,
+    dialled: mpsc::Sender<TcpStream>,
     abrupt: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
@@ -144,21 +147,41 @@ impl<P: Peer> Server<P> {
         let listener = TcpListener::bind(self.address).await?;
         self.address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
+        let (dialled, to_serve) = mpsc::channel(DIALLED_MAX);
         let abrupt = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(accept(
             listener,
+            to_serve,
             stopped,
             Arc::clone(&self.factory),
             Arc::clone(&abrupt),
         ));
-        self.run = Some(Run { stop, abrupt, task });
+        self.run = Some(Run {
+            stop,
+            dialled,
+            abrupt,
+            task,
+        });
         Ok(())
+    }
+
+    /// Connects to `address` and serves that connection like one that was accepted.
+    pub(crate) async fn dial_in(&self, address: SocketAddr) -> io::Result<()> {
+        let Some(run) = &self.run else {
+            return Err(io::Error::other("the simulator has stopped"));
+        };
+        let stream = TcpStream::connect(address).await?;
+        let sent = run.dialled.send(stream).await;
+        sent.map_err(|_| io::Error::other("the simulator has stopped"))
     }
 
     /// Closes the listener and every connection, and returns when all are closed. An abrupt end
     /// resets the connections, as a killed process or a pulled cable would.
     pub(crate) async fn end(&mut self, abruptly: bool) {
-        if let Some(Run { stop, abrupt, task }) = self.run.take() {
+        if let Some(Run {
+            stop, abrupt, task, ..
+        }) = self.run.take()
+        {
             abrupt.store(abruptly, Ordering::Relaxed);
             drop(stop);
             if let Err(error) = task.await
@@ -172,25 +195,29 @@ impl<P: Peer> Server<P> {
 
 async fn accept<P: Peer>(
     listener: TcpListener,
+    mut dialled: mpsc::Receiver<TcpStream>,
     mut stopped: oneshot::Receiver<()>,
     factory: Arc<PeerFactory<P>>,
     abrupt: Arc<AtomicBool>,
 ) {
     let mut connections = JoinSet::new();
     loop {
-        tokio::select! {
+        let stream = tokio::select! {
             _ = &mut stopped => break,
-            Some(_) = connections.join_next() => {}
+            Some(_) = connections.join_next() => continue,
+            Some(stream) = dialled.recv() => stream,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let wake = Arc::new(Notify::new());
-                    let peer = factory(Arc::clone(&wake));
-                    let socket = Socket { stream, abrupt: Arc::clone(&abrupt) };
-                    connections.spawn(drive(socket, peer, wake));
+                Ok((stream, _)) => stream,
+                Err(_) => {
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
                 }
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
-        }
+        };
+        let wake = Arc::new(Notify::new());
+        let peer = factory(Arc::clone(&wake));
+        let abrupt = Arc::clone(&abrupt);
+        connections.spawn(drive(Socket { stream, abrupt }, peer, wake));
     }
     // The listener goes first: a client that reconnects at once must be refused, not accepted by
     // a simulator that is already dead.

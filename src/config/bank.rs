@@ -8,14 +8,17 @@ use super::{
     files::Surroundings,
     form,
     peer::{self, Kind, LinkDefaults, MILLIS_MAX, Peers},
+    reach::{self, ListenKeys},
     reader::Table,
 };
 use crate::{
     iso8583::{
-        Dialect, Framing, Message, Mti, currency::Currency, frame::BODY_BYTES_MAX,
-        session::SessionSettings,
+        Dialect, Framing, Message, Mti,
+        currency::Currency,
+        frame::BODY_BYTES_MAX,
+        session::{SessionSettings, SignOnBy},
     },
-    link::settings::{BankSettings, ReversalSettings, ReversalStan},
+    link::settings::{BankSettings, Greeting, ReversalSettings, ReversalStan},
 };
 
 /// DE41, ans 8.
@@ -35,6 +38,11 @@ const IN_FLIGHT_MAX: usize = 10_000;
 /// Thirty days; what is older belongs into the bank's books.
 const SECONDS_MAX: u64 = 30 * 86_400;
 
+const LISTEN: ListenKeys = ListenKeys {
+    listen: "listen",
+    from: "listen_from",
+};
+
 const LINK: LinkDefaults = LinkDefaults {
     links_key: "links",
     window: 64,
@@ -48,7 +56,10 @@ pub(super) fn read(
     surroundings: Surroundings<'_>,
 ) -> Option<BankSettings> {
     let name = peers.name(table, Kind::Bank);
-    let link = peer::link(table, name, &LINK);
+    // ISO 8583 has no word by which a bank that has connected could prove that it is one.
+    let greeting = Some((Greeting::None, false));
+    let reach = reach::read(table, &LISTEN, peers, greeting, surroundings);
+    let link = peer::link(table, name, reach, &LINK);
     let dialect = dialect(table, surroundings);
     let currency = table.required_text("currency", currency);
     let terminal_id = table.required_text("terminal_id", form::ascii(1, TERMINAL_ID_LENGTH_MAX));
@@ -101,6 +112,17 @@ fn session(
     elements: Vec<(u8, Box<[u8]>)>,
 ) -> Option<SessionSettings> {
     let sign_on = table.text("sign_on", "001", form::network_code_or_none);
+    let sign_on_by = table.choice(
+        "sign_on_by",
+        "sampan",
+        &[("sampan", SignOnBy::Us), ("bank", SignOnBy::Bank)],
+    );
+    if let (Some(None), Some(SignOnBy::Bank)) = (sign_on, sign_on_by) {
+        let what = "the bank cannot sign on without a code";
+        let hint = "set sign_on to DE70 of its 0800";
+        let place = table.place_of("sign_on_by");
+        table.document().fault(&place, what, Some(hint.into()));
+    }
     let sign_off = table.text("sign_off", "002", form::network_code_or_none);
     let echo = table.text("echo", "301", form::network_code);
     let cutover = table.text("cutover", "201", form::network_code_or_none);
@@ -113,6 +135,7 @@ fn session(
         dialect: dialect?,
         framing: Framing::new(message_bytes_max, keep_alive),
         sign_on: sign_on?,
+        sign_on_by: sign_on_by?,
         sign_off: sign_off?,
         echo: echo?,
         cutover: cutover?,

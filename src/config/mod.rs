@@ -14,6 +14,7 @@ mod inbox;
 mod journal;
 mod peer;
 mod process;
+mod reach;
 mod reader;
 mod route;
 mod route_rules;
@@ -47,7 +48,7 @@ pub use self::{
 use crate::{
     inbox::InboxSettings,
     journal::JournalSettings,
-    link::settings::{BankSettings, SmscSettings},
+    link::settings::{BankSettings, Dial, Reach, SmscSettings},
     route::{MessageRoute, PaymentRoute},
     rpc::settings::{ClientSettings, Listen, RpcSettings},
     smpp::pdu::BindKind,
@@ -196,6 +197,12 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
         inbox::subscription(table, &mut names, &peers, &callers)
     });
     peers.warn_of_unreached(document);
+    if let Some(admin) = &admin {
+        peers.refuse_port(document, "admin.listen", admin.listen);
+    }
+    if let Some(Listen::Tcp(rpc)) = rpc.as_ref().map(|rpc| &rpc.listen) {
+        peers.refuse_port(document, "rpc.listen", *rpc);
+    }
     if let Some(None) = store
         && smscs.iter().any(brings_events)
     {
@@ -205,7 +212,7 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
         document.warn(root.place(), what, Some(hint.into()));
     }
     if let Some(None) = journal
-        && banks.iter().any(|bank| !is_here(&bank.link.address))
+        && banks.iter().any(|bank| !is_here(&bank.link.reach))
     {
         let what = "there is no [journal]: a restart forgets which payments have to be reversed";
         let hint = "add [journal] with a path and a key";
@@ -245,17 +252,23 @@ fn read_journal(
 
 /// Whether MO or receipts come from it that somebody would miss: a transmitter brings none.
 fn brings_events(smsc: &SmscSettings) -> bool {
-    smsc.session.bind.kind != BindKind::Transmitter && !is_here(&smsc.link.address)
+    smsc.session.bind.kind != BindKind::Transmitter && !is_here(&smsc.link.reach)
 }
 
 /// Whether a peer is on this machine, and so a simulator.
-fn is_here(address: &str) -> bool {
-    let host = address.rsplit_once(':').map_or("", |split| split.0);
-    let host = host.trim_matches(['[', ']']);
-    host == "localhost"
-        || host
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback())
+fn is_here(reach: &Reach) -> bool {
+    let is_dialled_here = |dial: &Dial| {
+        let host = dial.address.rsplit_once(':').map_or("", |split| split.0);
+        let host = host.trim_matches(['[', ']']);
+        host == "localhost"
+            || host
+                .parse()
+                .is_ok_and(|address: IpAddr| address.is_loopback())
+    };
+    reach.dials().is_none_or(is_dialled_here)
+        && reach
+            .listens()
+            .is_none_or(|listen| listen.address.ip().is_loopback())
 }
 
 fn read_routes(
@@ -278,10 +291,7 @@ fn read_routes(
 /// Found here, because the second one to listen would find it only after the links are up.
 fn refuse_one_port_for_two(document: &Document, place: &Place, rpc: &Listen, admin: SocketAddr) {
     let Listen::Tcp(rpc) = rpc else { return };
-    let overlap =
-        rpc.ip() == admin.ip() || rpc.ip().is_unspecified() || admin.ip().is_unspecified();
-    // Port 0 is a free one, another each time.
-    if overlap && rpc.port() == admin.port() && rpc.port() != 0 {
+    if reach::overlap(*rpc, admin) {
         let what = format!("admin.listen {admin} and rpc.listen {rpc} are the same port");
         document.fault(place, what, None);
     }

@@ -1,12 +1,16 @@
 //! What SMSCs and banks have in common: the keys of a link, and names that are unique among both.
 
-use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
     form,
+    reach::overlap,
     reader::{Document, Item, Place, Table},
 };
-use crate::{link::settings::LinkSettings, rate::Rate};
+use crate::{
+    link::settings::{LinkSettings, Reach},
+    rate::Rate,
+};
 
 /// Connections to one peer; no SMSC or bank grants more.
 const LINKS_MAX: u16 = 500;
@@ -36,7 +40,11 @@ pub(super) enum Kind {
 /// The names of all peers, those with other faults included: a route to one of them is not
 /// dangling.
 #[derive(Default)]
-pub(super) struct Peers(BTreeMap<Arc<str>, Peer>);
+pub(super) struct Peers {
+    by_name: BTreeMap<Arc<str>, Peer>,
+    /// The ports on which peers connect to us, and where they stand.
+    ports: Vec<(Place, SocketAddr)>,
+}
 
 struct Peer {
     kind: Kind,
@@ -49,7 +57,7 @@ impl Peers {
     pub(super) fn name(&mut self, table: &Table<'_>, kind: Kind) -> Option<Arc<str>> {
         let item = table.required("name")?;
         let name = item.text(form::name)?;
-        if let Some(other) = self.0.get(&name) {
+        if let Some(other) = self.by_name.get(&name) {
             let (key, line) = (other.place.key(), other.place.line());
             item.fault(
                 format!("{name:?} is already the {key} of line {line}"),
@@ -62,8 +70,27 @@ impl Peers {
             place: item.place().clone(),
             is_reached: Cell::new(false),
         };
-        self.0.insert(Arc::clone(&name), peer);
+        self.by_name.insert(Arc::clone(&name), peer);
         Some(name)
+    }
+
+    /// Takes down a port on which a peer connects to us; each has its own, because it tells the peer.
+    pub(super) fn listens(&mut self, item: &Item<'_>, address: SocketAddr) {
+        if let Some((place, other)) = self.ports.iter().find(|(_, own)| overlap(*own, address)) {
+            let (key, line) = (place.key(), place.line());
+            item.fault(format!("{other} is already the {key} of line {line}"), None);
+        }
+        self.ports.push((item.place().clone(), address));
+    }
+
+    /// Records a fault of each such port that is that of `other`, which `name` has taken.
+    pub(super) fn refuse_port(&self, document: &Document, name: &str, other: SocketAddr) {
+        for (place, address) in &self.ports {
+            if overlap(*address, other) {
+                let what = format!("{address} and {name} {other} are the same port");
+                document.fault(place, what, None);
+            }
+        }
     }
 
     /// The SMSC that a route names.
@@ -85,7 +112,7 @@ impl Peers {
 
     fn reach(&self, name: &str, section: &str) -> Result<(Arc<str>, Kind), String> {
         let (name, peer) = self
-            .0
+            .by_name
             .get_key_value(name)
             .ok_or_else(|| format!("is the name of no {section}"))?;
         peer.is_reached.set(true);
@@ -94,12 +121,12 @@ impl Peers {
 
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_name.is_empty()
     }
 
     /// Warns of the peers that no route leads to.
     pub(super) fn warn_of_unreached(&self, document: &Document) {
-        for (name, peer) in &self.0 {
+        for (name, peer) in &self.by_name {
             if peer.is_reached.get() {
                 continue;
             }
@@ -132,10 +159,10 @@ pub(super) struct LinkDefaults {
 pub(super) fn link(
     table: &Table<'_>,
     peer: Option<Arc<str>>,
+    reach: Option<Reach>,
     defaults: &LinkDefaults,
 ) -> Option<LinkSettings> {
     let millis = |key, default_ms| table.millis(key, default_ms, 1..=MILLIS_MAX);
-    let address = table.required_text("address", form::address);
     let links = table.number(defaults.links_key, 1, 1..=LINKS_MAX);
     let window = table.number("window", defaults.window, 1..=WINDOW_MAX);
     let queue_max = table.number("queue_max", 10_000, 0..=QUEUE_MAX);
@@ -153,7 +180,7 @@ pub(super) fn link(
     );
     Some(LinkSettings {
         peer: peer?,
-        address: address?,
+        reach: reach?,
         links,
         window,
         queue_max,
@@ -163,7 +190,6 @@ pub(super) fn link(
         reconnect_max,
         refused_pause,
         drain_timeout,
-        tls: None,
     })
 }
 

@@ -6,11 +6,11 @@ use super::{
     files::Surroundings,
     form,
     peer::{self, Kind, LinkDefaults, MILLIS_MAX, Peers},
+    reach::{self, ListenKeys},
     reader::Table,
-    tls,
 };
 use crate::{
-    link::settings::{LinkSettings, SmscSettings},
+    link::settings::{Greeting, SmscSettings},
     receipts::{IdFormat, IdRules, SmscReceipts},
     smpp::{
         Address, CommandStatus, Npi, Ton,
@@ -33,6 +33,11 @@ const TEMPORARY_STATUSES: [u32; 4] = [0x08, 0x14, 0x58, 0x64];
 /// ESME_RTHROTTLED and RMSGQFUL.
 const THROTTLE_STATUSES: [u32; 2] = [0x58, 0x14];
 
+const OUTBIND: ListenKeys = ListenKeys {
+    listen: "outbind_listen",
+    from: "outbind_from",
+};
+
 const LINK: LinkDefaults = LinkDefaults {
     links_key: "binds",
     window: 10,
@@ -52,9 +57,9 @@ pub(super) fn read(
         false => Kind::ReceivingSmsc,
     };
     let name = peers.name(table, peer_kind);
-    let link = peer::link(table, name, &LINK);
-    let address = link.as_ref().map(|link| link.address.as_str());
-    let tls = tls::read(table, address, surroundings);
+    let outbind = outbind(table, surroundings);
+    let reach = reach::read(table, &OUTBIND, peers, outbind, surroundings);
+    let link = peer::link(table, name, reach, &LINK);
     let session = session(table, kind, surroundings);
     let temporary_statuses = statuses(table, "temporary_statuses", &TEMPORARY_STATUSES);
     // An SMSC that grants 100 a second throttles 100 at once, so the burst is short.
@@ -75,7 +80,7 @@ pub(super) fn read(
     let text = text(table);
     let receipts = receipts(table);
     Some(SmscSettings {
-        link: LinkSettings { tls: tls?, ..link? },
+        link: link?,
         session: session?,
         temporary_statuses,
         bind_rate,
@@ -87,6 +92,43 @@ pub(super) fn read(
         text: text?,
         receipts: receipts?,
     })
+}
+
+/// What the SMSC says when it has connected, and whether no stranger knows it. `None` only with a
+/// fault recorded.
+fn outbind(table: &Table<'_>, surroundings: Surroundings<'_>) -> Option<(Greeting, bool)> {
+    let keys = [
+        "outbind_password",
+        "outbind_password_env",
+        "outbind_password_file",
+    ];
+    let id_item = table.get("outbind_system_id");
+    let given = [id_item.as_ref().map(|_| "outbind_system_id")]
+        .into_iter()
+        .chain(keys.map(|key| table.get(key).map(|_| key)))
+        .flatten()
+        .collect::<Vec<_>>();
+    if table.get(OUTBIND.listen).is_none()
+        && let Some(first) = given.first()
+    {
+        let what = format!("needs {}", OUTBIND.listen);
+        table.document().fault(&table.place_of(first), what, None);
+        return None;
+    }
+    let system_id = match id_item {
+        Some(item) => Some(item.text(form::c_octets(1))?),
+        None => None,
+    };
+    let password = match given.iter().any(|key| keys.contains(key)) {
+        true => Some(surroundings.secret(table, keys, form::password)?),
+        false => None,
+    };
+    let is_secret = password.is_some_and(|password| password.octets() > 0);
+    let greeting = Greeting::Outbind {
+        system_id,
+        password,
+    };
+    Some((greeting, is_secret))
 }
 
 fn text(table: &Table<'_>) -> Option<TextSettings> {

@@ -1,23 +1,45 @@
-//! `[smsc.tls]`: whom to trust at the other end of a link, and what to show it.
+//! `[smsc.tls]` and `[bank.tls]`: whom to trust at the other end of a link, and what to show it.
 
-use super::{files::Surroundings, reader::Table};
-use crate::link::tls::{self, Identity, Tls, TlsError};
+use tokio_rustls::rustls::pki_types::ServerName;
 
-/// Reads the section; `address` is the peer's, whose host is the name of its certificate by default.
-/// The outer `None` only with a fault recorded, the inner one if there is no such section.
-pub(super) fn read(
-    table: &Table<'_>,
-    address: Option<&str>,
-    surroundings: Surroundings<'_>,
-) -> Option<Option<Tls>> {
-    table.table_if_present("tls", |table| section(table, address, surroundings))
+use super::{
+    files::Surroundings,
+    reader::{Item, Table},
+};
+use crate::link::tls::{self, Identity, Tls, TlsAccept, TlsError};
+
+/// TLS in the ways in which the peer is reached.
+#[derive(Default)]
+pub(super) struct Ends {
+    /// Where we dial.
+    pub(super) dial: Option<Tls>,
+    /// Where the peer does.
+    pub(super) listen: Option<TlsAccept>,
 }
 
-fn section(
+/// The ways in which the peer is reached.
+#[derive(Clone, Copy)]
+pub(super) struct Ways<'a> {
+    /// Whether we dial.
+    pub(super) dials: bool,
+    /// Where, whose host is the name of the peer's certificate by default; `None` also if it is
+    /// faulty.
+    pub(super) address: Option<&'a str>,
+    /// Whether the peer dials.
+    pub(super) listens: bool,
+}
+
+/// Reads the section, if there is one. `None` only with a fault recorded.
+pub(super) fn read(
     table: &Table<'_>,
-    address: Option<&str>,
+    ways: Ways<'_>,
     surroundings: Surroundings<'_>,
-) -> Option<Tls> {
+) -> Option<Ends> {
+    let ends = table.table_if_present("tls", |table| section(table, ways, surroundings));
+    ends.map(Option::unwrap_or_default)
+}
+
+fn section(table: &Table<'_>, ways: Ways<'_>, surroundings: Surroundings<'_>) -> Option<Ends> {
     let file = |key| {
         let item = table.get(key)?;
         surroundings.file(&item)
@@ -27,10 +49,7 @@ fn section(
         .and_then(|item| surroundings.file(&item));
     let certificate = file("certificate");
     let key = file("key");
-    let name = match table.get("server_name") {
-        Some(item) => item.text(tls::server_name),
-        None => by_address(table, address),
-    };
+    let names = Names::read(table, ways);
     let given = |key| table.get(key).is_some();
     if given("certificate") != given("key") {
         let (there, missing) = match given("key") {
@@ -41,6 +60,12 @@ fn section(
         table.document().fault(&table.place_of(there), what, None);
         return None;
     }
+    if ways.listens && !given("certificate") {
+        let what =
+            "needs certificate and key, because the peer connects to us and wants to see them";
+        table.document().fault(table.place(), what, None);
+        return None;
+    }
     let (ca_path, ca) = ca?;
     let identity = match (given("certificate"), &certificate, &key) {
         (false, ..) => None,
@@ -48,7 +73,8 @@ fn section(
         // A file that cannot be read has its fault.
         (true, ..) => return None,
     };
-    Tls::new(&ca, identity, name?)
+    names?
+        .ends(&ca, identity)
         .inspect_err(|error| {
             let (blamed, path) = match error {
                 TlsError::Ca(_) => ("ca", Some(&ca_path)),
@@ -62,12 +88,56 @@ fn section(
         .ok()
 }
 
-/// `None` without a fault only if the address has one.
-fn by_address(
-    table: &Table<'_>,
-    address: Option<&str>,
-) -> Option<tokio_rustls::rustls::pki_types::ServerName<'static>> {
-    let (host, _) = address?.rsplit_once(':')?;
+/// Whose certificates are taken.
+struct Names {
+    /// Where we dial: that of this name.
+    server: Option<ServerName<'static>>,
+    /// Where the peer does: that of this name; without one, all that the roots have signed.
+    client: Option<Option<ServerName<'static>>>,
+}
+
+impl Names {
+    fn read(table: &Table<'_>, ways: Ways<'_>) -> Option<Self> {
+        let needs = |item: &Item<'_>, key: &str| {
+            item.fault(format!("needs {key}: there is no such connection"), None);
+        };
+        let (server, client) = (table.get("server_name"), table.get("client_name"));
+        let server = match (server, ways.dials) {
+            (Some(item), true) => Some(item.text(tls::server_name)?),
+            (Some(item), false) => {
+                needs(&item, "address");
+                return None;
+            }
+            (None, true) => Some(by_address(table, ways.address?)?),
+            (None, false) => None,
+        };
+        let client = match (client, ways.listens) {
+            (Some(item), true) => Some(Some(item.text(tls::server_name)?)),
+            (Some(item), false) => {
+                needs(&item, "a port to listen on");
+                return None;
+            }
+            (None, true) => Some(None),
+            (None, false) => None,
+        };
+        Some(Self { server, client })
+    }
+
+    fn ends(self, ca: &str, identity: Option<Identity<'_>>) -> Result<Ends, TlsError> {
+        let dial = self.server.map(|name| Tls::new(ca, identity, name));
+        // Without an identity nothing listens, which is a fault already.
+        let listen = self.client.zip(identity);
+        let listen = listen.map(|(name, identity)| TlsAccept::new(ca, identity, name));
+        Ok(Ends {
+            dial: dial.transpose()?,
+            listen: listen.transpose()?,
+        })
+    }
+}
+
+/// `None` only with a fault recorded.
+fn by_address(table: &Table<'_>, address: &str) -> Option<ServerName<'static>> {
+    let (host, _) = address.rsplit_once(':')?;
     tls::server_name(host)
         .inspect_err(|what| {
             let what = format!("the host of address, {host:?}, {what}");

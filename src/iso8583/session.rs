@@ -26,7 +26,7 @@ mod settings;
 mod tests;
 
 pub use network::NetworkCode;
-pub use settings::SessionSettings;
+pub use settings::{SessionSettings, SignOnBy};
 
 use super::codec::{DecodeError, EncodeError};
 use super::mti::Class;
@@ -60,7 +60,7 @@ pub struct Now {
 pub enum State {
     /// The connection is up, nothing has been said.
     Open,
-    /// The sign-on is sent and unanswered.
+    /// The sign-on is sent and unanswered, or the bank's own is awaited.
     SigningOn,
     /// Financial messages may be sent.
     SignedOn,
@@ -137,6 +137,9 @@ pub enum CloseReason {
     /// The bank did not answer the sign-on in time.
     #[error("the bank did not answer the sign-on in time")]
     SignOnTimeout,
+    /// The bank signs on, and did not in time.
+    #[error("the bank did not sign on in time")]
+    NoSignOn,
     /// The bank did not answer an echo, nor send anything else, in time.
     #[error("the bank answered neither an echo nor anything else in time")]
     EchoTimeout,
@@ -213,6 +216,7 @@ impl fmt::Debug for Session {
 enum Phase {
     Open,
     SigningOn(Question),
+    AwaitingSignOn { deadline: Instant },
     SignedOn { echo_deadline: Option<Instant> },
     SigningOff(Question),
     PeerSigningOff { deadline: Instant },
@@ -244,7 +248,7 @@ impl Session {
     pub fn state(&self) -> State {
         match self.phase {
             Phase::Open => State::Open,
-            Phase::SigningOn(_) => State::SigningOn,
+            Phase::SigningOn(_) | Phase::AwaitingSignOn { .. } => State::SigningOn,
             Phase::SignedOn { .. } => State::SignedOn,
             Phase::SigningOff(_) | Phase::PeerSigningOff { .. } => State::SigningOff,
             Phase::Closed => State::Closed,
@@ -256,7 +260,9 @@ impl Session {
         match self.phase {
             Phase::Open | Phase::Closed => None,
             Phase::SigningOn(question) | Phase::SigningOff(question) => Some(question.deadline),
-            Phase::PeerSigningOff { deadline } => Some(deadline),
+            Phase::AwaitingSignOn { deadline } | Phase::PeerSigningOff { deadline } => {
+                Some(deadline)
+            }
             Phase::SignedOn {
                 echo_deadline: Some(deadline),
             } => Some(deadline),
@@ -276,16 +282,21 @@ impl Session {
         &mut self.output
     }
 
-    /// The connection is up: signs on, or is signed on at once where the bank wants no sign-on.
+    /// The connection is up: signs on, or waits for the bank to do so, or is signed on at once where
+    /// the bank wants no sign-on.
     /// Has no effect on a session that was connected before.
     pub fn connected(&mut self, now: Now, stans: &mut dyn Stans) {
         if !matches!(self.phase, Phase::Open) {
             return;
         }
         self.heard = Some(now.monotonic);
-        match self.settings.sign_on {
-            None => self.signed_on(),
-            Some(code) => {
+        match (self.settings.sign_on, self.settings.sign_on_by) {
+            (None, _) => self.signed_on(),
+            (Some(_), SignOnBy::Bank) => {
+                let deadline = now.monotonic + self.settings.sign_on_timeout;
+                self.phase = Phase::AwaitingSignOn { deadline };
+            }
+            (Some(code), SignOnBy::Us) => {
                 let timeout = self.settings.sign_on_timeout;
                 if let Some(question) = self.ask(code, timeout, now, stans) {
                     self.phase = Phase::SigningOn(question);
@@ -304,9 +315,13 @@ impl Session {
                     self.phase = Phase::SigningOff(question);
                 }
             }
-            (Phase::Open | Phase::SigningOn(_) | Phase::SignedOn { .. }, _) => {
-                self.close(CloseReason::SignedOff);
-            }
+            (
+                Phase::Open
+                | Phase::SigningOn(_)
+                | Phase::AwaitingSignOn { .. }
+                | Phase::SignedOn { .. },
+                _,
+            ) => self.close(CloseReason::SignedOff),
             (Phase::SigningOff(_) | Phase::PeerSigningOff { .. } | Phase::Closed, _) => {}
         }
     }
@@ -358,6 +373,7 @@ impl Session {
         match self.phase {
             Phase::Open | Phase::Closed => {}
             Phase::SigningOn(_) => self.close(CloseReason::SignOnTimeout),
+            Phase::AwaitingSignOn { .. } => self.close(CloseReason::NoSignOn),
             Phase::SigningOff(_) => self.close(CloseReason::SignOffTimeout),
             Phase::PeerSigningOff { .. } => self.close(CloseReason::PeerSignedOff),
             Phase::SignedOn {
@@ -449,6 +465,10 @@ impl Session {
             code,
             response_code: answered.then_some(response_code),
         });
+        let signs_on = code.is_some() && code == self.settings.sign_on;
+        if signs_on && matches!(self.phase, Phase::AwaitingSignOn { .. }) {
+            self.signed_on();
+        }
         let signs_off = code.is_some() && code == self.settings.sign_off;
         if signs_off && matches!(self.phase, Phase::SignedOn { .. }) {
             let deadline = now.monotonic + self.settings.answer_timeout;

@@ -9,11 +9,12 @@ use std::{
     time::Instant,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use tracing::{debug, info, warn};
 
 use super::{
     lanes::{Lane, Queued},
+    progress::{Progress, Sent, Span},
     protocol::{Again, Ended, Phase, Protocol},
     settings::BankSettings,
     shared::{Response, Shared},
@@ -85,6 +86,8 @@ pub trait Late: Send + Sync {
 struct Pending {
     reply: Reply<Exchange>,
     sent_at: Instant,
+    /// Where its octets stand among those of the connection.
+    span: Span,
 }
 
 /// One connection to a bank.
@@ -96,7 +99,10 @@ pub(super) struct BankLink {
     stans: Box<dyn Stans + Send>,
     session: Session,
     window: Window<Keyed<MatchKey>, Pending>,
+    progress: Progress,
     ended: Option<Ended>,
+    /// Why nothing more may reach the bank by this connection.
+    cut: Option<Ended>,
     answers: Answers<Exchange>,
     late_messages: Vec<Message>,
     turn: Turn,
@@ -125,7 +131,9 @@ impl BankLink {
             shared,
             late,
             stans,
+            progress: Progress::default(),
             ended: None,
+            cut: None,
             answers: Answers::new(),
             late_messages: Vec::new(),
             turn: Turn::default(),
@@ -202,14 +210,39 @@ impl BankLink {
     fn expire(&mut self, now: Instant) {
         let mut expired = 0;
         while let Some((_, pending)) = self.window.take_expired(now) {
-            expired += 1;
-            self.answers.push(pending.reply, Exchange::TimedOut);
+            if self.forsake(pending, Exchange::TimedOut) {
+                expired += 1;
+            }
         }
         if expired > 0 {
             self.shared.metrics.timeouts.increment(expired);
             self.shared.totals.timed_out.fetch_add(expired, Relaxed);
             self.shared.note_timeouts(expired);
         }
+    }
+
+    /// Tells an exchange whose answer is not waited for any more `end`, or that nothing of it was
+    /// sent; true for `end`. Octets of it that are still on this side must not follow: its reversal
+    /// may go by another link and reach the bank before them, which would then debit for good.
+    fn forsake(&mut self, pending: Pending, end: Exchange) -> bool {
+        let sent = self.progress.sent(pending.span);
+        if sent != Sent::All {
+            self.cut.get_or_insert_with(|| Ended {
+                why: format!(
+                    "the bank does not read: what was to be sent to it for {} ms is still here, and \
+                     the connection is cut so that it does not come late; ask the bank",
+                    self.settings.link.response_timeout.as_millis()
+                ),
+                again: Again::Soon,
+            });
+        }
+        let is_sent = sent != Sent::Nothing;
+        let end = match is_sent {
+            true => end,
+            false => Exchange::NotSent(Reason::NoLink),
+        };
+        self.answers.push(pending.reply, end);
+        is_sent
     }
 }
 
@@ -219,6 +252,8 @@ impl Protocol for BankLink {
     fn connected(&mut self, now: Instant) {
         self.session = Session::new(Arc::clone(&self.session_settings));
         self.ended = None;
+        self.cut = None;
+        self.progress = Progress::default();
         self.session.connected(clock::at(now), &mut *self.stans);
         self.handle_events(now);
     }
@@ -230,9 +265,11 @@ impl Protocol for BankLink {
     }
 
     fn submit(&mut self, now: Instant, job: BankJob) {
+        let start = self.session.output().len();
         let pending = Pending {
             reply: job.reply,
             sent_at: now,
+            span: self.progress.span(start, start),
         };
         let deadline = now + self.settings.link.response_timeout;
         match self.window.insert(job.key, deadline, pending) {
@@ -253,9 +290,13 @@ impl Protocol for BankLink {
             if let Some(pending) = self.window.take(job.key) {
                 self.answers.push(pending.reply, Exchange::NotSent(reason));
             }
-        } else {
-            self.turn.submitted += 1;
+            return;
         }
+        let span = self.progress.span(start, self.session.output().len());
+        if let Some(pending) = self.window.get_mut(job.key) {
+            pending.span = span;
+        }
+        self.turn.submitted += 1;
     }
 
     fn refuse(&mut self, job: BankJob, reason: Reason) {
@@ -273,7 +314,7 @@ impl Protocol for BankLink {
     fn room(&self) -> u32 {
         match self.phase() {
             Phase::Up => self.window.room(),
-            Phase::Opening | Phase::Closing | Phase::Closed(_) => 0,
+            Phase::Opening | Phase::Closing | Phase::Closed(_) | Phase::Cut(_) => 0,
         }
     }
 
@@ -283,6 +324,22 @@ impl Protocol for BankLink {
 
     fn output(&mut self) -> &mut BytesMut {
         self.session.output()
+    }
+
+    fn wrote(&mut self, octets: usize) {
+        self.session.output().advance(octets);
+        self.progress.took(octets);
+    }
+
+    fn flushed(&mut self) {
+        self.progress.flushed();
+    }
+
+    fn last_words(&mut self) -> BytesMut {
+        let words = self.session.output().split();
+        // How much of it the bank gets is never known.
+        self.progress.took(words.len());
+        words
     }
 
     fn next_timeout(&self) -> Option<Instant> {
@@ -317,7 +374,9 @@ impl Protocol for BankLink {
         let mut reversals = Vec::new();
         while let Some((key, pending)) = self.window.take_oldest() {
             match is_request(key) {
-                true => self.answers.push(pending.reply, Exchange::GivenUp),
+                true => {
+                    self.forsake(pending, Exchange::GivenUp);
+                }
                 false => reversals.push((key, pending)),
             }
         }
@@ -332,6 +391,9 @@ impl Protocol for BankLink {
     }
 
     fn phase(&self) -> Phase {
+        if let Some(cut) = &self.cut {
+            return Phase::Cut(cut.clone());
+        }
         match (&self.ended, self.session.state()) {
             (Some(ended), _) => Phase::Closed(ended.clone()),
             (None, State::Open | State::SigningOn | State::Closed) => Phase::Opening,
@@ -343,8 +405,15 @@ impl Protocol for BankLink {
     fn disconnected(&mut self, _now: Instant) {
         let mut lost = 0;
         while let Some((_, pending)) = self.window.take_oldest() {
-            lost += 1;
-            self.answers.push(pending.reply, Exchange::Lost);
+            // What is still in the output is dropped with the connection.
+            let exchange = match self.progress.sent(pending.span) {
+                Sent::Nothing => Exchange::NotSent(Reason::NoLink),
+                Sent::Part | Sent::All => {
+                    lost += 1;
+                    Exchange::Lost
+                }
+            };
+            self.answers.push(pending.reply, exchange);
         }
         self.shared.metrics.lost.increment(lost);
     }
@@ -379,6 +448,7 @@ fn ended(reason: CloseReason) -> Ended {
             Again::Later
         }
         CloseReason::SignOnTimeout
+        | CloseReason::NoSignOn
         | CloseReason::EchoTimeout
         | CloseReason::SignedOff
         | CloseReason::SignOffTimeout
@@ -392,3 +462,6 @@ fn ended(reason: CloseReason) -> Ended {
     };
     Ended { why, again }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,6 @@
-//! The one task that owns a connection: connects, reads, writes, waits, and connects again.
+//! The one task that owns a connection: gets one, reads, writes, waits, and gets the next one.
+//!
+//! It dials, or takes a connection that the peer has opened, as the link's settings say.
 //!
 //! Each turn takes what is ready, lets the protocol work, and hands the results over in one go. The
 //! task never waits for a write alone: while the peer does not read, its answers are still read. It
@@ -24,7 +26,9 @@ use tracing::{info, warn};
 
 use super::{
     backoff::Backoff,
+    lobby::{Arrived, Lobby},
     protocol::{Again, Ended, Phase, Protocol},
+    settings::{Dial, LinkSettings, Reach},
     shared::{Response, Shared, Stop},
     tls::Stream,
 };
@@ -45,36 +49,53 @@ const QUEUE_LOOK: Duration = Duration::from_millis(50);
 /// A timer that is not needed is set this far ahead.
 const FAR: Duration = Duration::from_secs(3600);
 
-/// Runs a link until it is stopped.
-pub(super) async fn run<P: Protocol>(mut protocol: P, shared: Arc<Shared<P::Job>>) {
+/// Runs a link until it is stopped. `lobby` is where connections wait that the peer has opened; it
+/// stays empty where the link only dials.
+pub(super) async fn run<P: Protocol>(
+    mut protocol: P,
+    shared: Arc<Shared<P::Job>>,
+    lobby: Arc<Lobby>,
+) {
     let settings = Arc::clone(&shared.settings);
     let mut backoff = Backoff::new(settings.reconnect_min, settings.reconnect_max);
     let mut was_up = false;
+    let mut waiting = None;
     while !shared.is_stopping() {
-        shared.enter(LinkState::Connecting);
-        let connected = tokio::select! {
-            connected = connect(&shared) => connected,
-            () = stopped(&shared) => break,
+        if settings.reach.dials().is_some() {
+            shared.enter(LinkState::Connecting);
+        }
+        let opened = match waiting.take() {
+            Some(arrived) => Ok(Opened::ByPeer(arrived)),
+            None => tokio::select! {
+                opened = open(&settings, &lobby) => opened,
+                () = stopped(&shared) => break,
+            },
         };
-        let ended = match connected {
-            Ok(stream) => {
+        let ended = match opened {
+            Ok(opened) => {
+                shared.enter(LinkState::Connecting);
                 if was_up {
                     shared.totals.reconnects.fetch_add(1, Relaxed);
                     shared.metrics.reconnects.increment(1);
                 }
                 let began = Instant::now();
-                let mut connection = Connection::new(stream, &mut protocol, &shared);
+                let mut connection = match opened {
+                    Opened::ByUs(stream) => Connection::new(stream, &mut protocol, &shared),
+                    Opened::ByPeer(Arrived { stream, input, .. }) => {
+                        Connection::accepted(stream, input, &mut protocol, &shared)
+                    }
+                };
                 let ended = connection.serve().await;
+                if connection.is_cut() {
+                    connection.stream.reset(&shared.name);
+                }
                 if connection.was_up {
                     was_up = true;
                     backoff.succeeded(began.elapsed());
                 }
                 ended
             }
-            Err(error) => Ended {
-                why: format!("cannot connect to {}: {error}", settings.address),
-                again: Again::Soon,
-            },
+            Err(ended) => ended,
         };
         if shared.is_stopping() {
             break;
@@ -87,10 +108,14 @@ pub(super) async fn run<P: Protocol>(mut protocol: P, shared: Arc<Shared<P::Job>
         warn!(link = %shared.name, pause_ms = pause.as_millis(), "{}", ended.why);
         shared.note_error(ended.why);
         shared.enter(LinkState::Down);
-        tokio::select! {
-            () = sleep(pause) => {}
-            () = stopped(&shared) => {}
-        }
+        // The pause keeps us from hammering the peer, and who connects to us wants us now. Only
+        // after a refusal that would be the next one it has to wait as well.
+        let may_arrive = ended.again == Again::Soon;
+        waiting = tokio::select! {
+            arrived = lobby.next(), if may_arrive => Some(arrived),
+            () = sleep(pause) => None,
+            () = stopped(&shared) => None,
+        };
     }
     shared.enter(LinkState::Stopped);
 }
@@ -102,20 +127,44 @@ async fn stopped<J>(shared: &Shared<J>) {
     }
 }
 
+/// A new connection, and whose doing it is.
+enum Opened {
+    ByUs(Stream),
+    ByPeer(Arrived),
+}
+
+/// Gets a connection in the ways that the link has, whichever is the first.
+async fn open(settings: &LinkSettings, lobby: &Lobby) -> Result<Opened, Ended> {
+    let dialled = async |to: &Dial| match dial(to, settings.connect_timeout).await {
+        Ok(stream) => Ok(Opened::ByUs(stream)),
+        Err(error) => Err(Ended {
+            why: format!("cannot connect to {}: {error}", to.address),
+            again: Again::Soon,
+        }),
+    };
+    match &settings.reach {
+        Reach::Dial(to) => dialled(to).await,
+        Reach::Listen(_) => Ok(Opened::ByPeer(lobby.next().await)),
+        Reach::Both(to, _) => tokio::select! {
+            arrived = lobby.next() => Ok(Opened::ByPeer(arrived)),
+            opened = dialled(to) => opened,
+        },
+    }
+}
+
 /// Connects, with the TLS handshake if the link has one, within one time for both.
-async fn connect<J>(shared: &Shared<J>) -> io::Result<Stream> {
-    let settings = &shared.settings;
-    let deadline = tokio::time::Instant::now() + settings.connect_timeout;
+async fn dial(to: &Dial, patience: Duration) -> io::Result<Stream> {
+    let deadline = tokio::time::Instant::now() + patience;
     let too_late = |what: &str| {
-        let ms = settings.connect_timeout.as_millis();
+        let ms = patience.as_millis();
         io::Error::new(io::ErrorKind::TimedOut, format!("{what} for {ms} ms"))
     };
-    let stream = timeout_at(deadline, TcpStream::connect(&settings.address))
+    let stream = timeout_at(deadline, TcpStream::connect(&to.address))
         .await
         .map_err(|_| too_late("no answer"))??;
     // A turn writes everything it has at once, so waiting for more would only add latency.
     stream.set_nodelay(true)?;
-    match &settings.tls {
+    match &to.tls {
         None => Ok(Stream::Plain(stream)),
         Some(tls) => timeout_at(deadline, tls.connect(stream))
             .await
@@ -126,7 +175,7 @@ async fn connect<J>(shared: &Shared<J>) -> io::Result<Stream> {
 }
 
 /// One connection, from the first byte to the last.
-struct Connection<'a, S, P: Protocol> {
+pub(super) struct Connection<'a, S, P: Protocol> {
     stream: S,
     protocol: &'a mut P,
     shared: &'a Arc<Shared<P::Job>>,
@@ -141,6 +190,10 @@ struct Connection<'a, S, P: Protocol> {
     again_at: Option<Instant>,
     /// Whether the stream may hold octets back that it has taken, as TLS does.
     is_unflushed: bool,
+    /// Whether the protocol wants that nothing more reaches the peer.
+    is_cut: bool,
+    /// Whether the peer has opened it, and may have spoken already.
+    by_peer: bool,
     was_up: bool,
     stopping: Stopping,
 }
@@ -163,6 +216,8 @@ enum Action {
     Woken,
     Due,
     Failed(io::Error),
+    /// A write failed, and the stream may have taken some of the output all the same.
+    WriteFailed(io::Error),
 }
 
 impl<'a, S, P> Connection<'a, S, P>
@@ -170,7 +225,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     P: Protocol,
 {
-    fn new(stream: S, protocol: &'a mut P, shared: &'a Arc<Shared<P::Job>>) -> Self {
+    pub(super) fn new(stream: S, protocol: &'a mut P, shared: &'a Arc<Shared<P::Job>>) -> Self {
         let now = Instant::now();
         Self {
             stream,
@@ -184,14 +239,40 @@ where
             look_at: now,
             again_at: None,
             is_unflushed: false,
+            is_cut: false,
+            by_peer: false,
             was_up: false,
             stopping: Stopping::No,
         }
     }
 
+    /// A connection that the peer has opened, and what was read from it.
+    fn accepted(
+        stream: S,
+        input: BytesMut,
+        protocol: &'a mut P,
+        shared: &'a Arc<Shared<P::Job>>,
+    ) -> Self {
+        Self {
+            input,
+            by_peer: true,
+            ..Self::new(stream, protocol, shared)
+        }
+    }
+
+    /// Whether the connection has ended so that nothing more may reach the peer.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
     /// Turn after turn until the connection has ended; then every request has its outcome.
-    async fn serve(&mut self) -> Ended {
-        self.protocol.connected(Instant::now());
+    pub(super) async fn serve(&mut self) -> Ended {
+        if self.by_peer {
+            self.protocol.accepted(Instant::now());
+            self.receive().await;
+        } else {
+            self.protocol.connected(Instant::now());
+        }
         let ended = loop {
             let now = Instant::now();
             // Not left to the alarm alone: a peer that always has something to read would keep it
@@ -210,9 +291,16 @@ where
             self.take_work(now);
             self.protocol.flush(now);
             self.shared.publish_load(self.protocol.in_flight());
-            if let Phase::Closed(ended) = self.protocol.phase() {
-                self.write_last_words().await;
-                break ended;
+            match self.protocol.phase() {
+                Phase::Opening | Phase::Up | Phase::Closing => {}
+                Phase::Closed(ended) => {
+                    self.write_last_words().await;
+                    break ended;
+                }
+                Phase::Cut(ended) => {
+                    self.is_cut = true;
+                    break ended;
+                }
             }
             if stop.is_some_and(|stop| stop.cut <= now) {
                 break lost("stopped before the peer agreed");
@@ -227,6 +315,10 @@ where
                 Action::Read(_) => self.receive().await,
                 Action::Woken | Action::Due => {}
                 Action::Failed(error) => break lost(&format!("the connection failed: {error}")),
+                Action::WriteFailed(error) => {
+                    drop(self.protocol.last_words());
+                    break lost(&format!("the connection failed: {error}"));
+                }
             }
         };
         self.finish();
@@ -242,7 +334,7 @@ where
             Phase::Opening => LinkState::Connecting,
             Phase::Up if takes_traffic => LinkState::Up,
             Phase::Up | Phase::Closing => LinkState::Draining,
-            Phase::Closed(_) => LinkState::Down,
+            Phase::Closed(_) | Phase::Cut(_) => LinkState::Down,
         };
         if takes_traffic && !self.shared.is_up() {
             self.shared.open_queue();
@@ -255,7 +347,9 @@ where
         if was_open && !takes_traffic {
             let reason = match self.protocol.phase() {
                 Phase::Up => Reason::Stopping,
-                Phase::Opening | Phase::Closing | Phase::Closed(_) => Reason::NoLink,
+                Phase::Opening | Phase::Closing | Phase::Closed(_) | Phase::Cut(_) => {
+                    Reason::NoLink
+                }
             };
             self.refuse_queued(reason);
         }
@@ -370,20 +464,26 @@ where
         let (stream, output, input) = (&mut self.stream, self.protocol.output(), &mut self.input);
         let (alarm, is_unflushed) = (&mut self.alarm, &mut self.is_unflushed);
         let mut woken = pin!(self.shared.woken());
-        std::future::poll_fn(move |context| {
+        let mut flushed = false;
+        let told_flushed = &mut flushed;
+        let action = std::future::poll_fn(move |context| {
             if !output.is_empty() {
                 match Pin::new(&mut *stream).poll_write(context, output) {
                     Poll::Ready(Ok(0)) => {
-                        return Poll::Ready(Action::Failed(io::ErrorKind::WriteZero.into()));
+                        return Poll::Ready(Action::WriteFailed(io::ErrorKind::WriteZero.into()));
                     }
                     Poll::Ready(Ok(bytes)) => return Poll::Ready(Action::Wrote(bytes)),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Action::Failed(error)),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Action::WriteFailed(error)),
                     Poll::Pending => {}
                 }
-            } else if *is_unflushed {
+            }
+            if *is_unflushed {
                 match Pin::new(&mut *stream).poll_flush(context) {
-                    Poll::Ready(Ok(())) => *is_unflushed = false,
-                    Poll::Ready(Err(error)) => return Poll::Ready(Action::Failed(error)),
+                    Poll::Ready(Ok(())) => {
+                        *is_unflushed = false;
+                        *told_flushed = true;
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Action::WriteFailed(error)),
                     Poll::Pending => {}
                 }
             }
@@ -403,13 +503,17 @@ where
             }
             Poll::Pending
         })
-        .await
+        .await;
+        if flushed {
+            self.protocol.flushed();
+        }
+        action
     }
 
     /// What was written before the end, such as the reason for it, gets a short chance to leave.
     async fn write_last_words(&mut self) {
         const PATIENCE: Duration = Duration::from_secs(1);
-        let mut words = self.protocol.output().split();
+        let mut words = self.protocol.last_words();
         let writing = async {
             tokio::io::AsyncWriteExt::write_all_buf(&mut self.stream, &mut words).await?;
             tokio::io::AsyncWriteExt::shutdown(&mut self.stream).await
@@ -445,7 +549,7 @@ where
 
 fn lost(why: &str) -> Ended {
     Ended {
-        why: format!("{why}; connecting again"),
+        why: why.into(),
         again: Again::Soon,
     }
 }

@@ -5,11 +5,15 @@
 
 mod backoff;
 mod bank;
+mod door;
 mod driver;
 mod incoming;
 mod lanes;
+mod lobby;
 mod pace;
+mod progress;
 mod protocol;
+mod reach;
 pub mod settings;
 mod shared;
 mod smsc;
@@ -23,12 +27,14 @@ use std::{sync::Arc, time::Instant};
 use tokio::task::JoinHandle;
 
 pub use bank::{BankJob, Exchange, Late};
+pub use door::{Door, DoorError};
 pub use lanes::{Lane, Queued};
 pub use shared::{NotTaken, Shared, Stop, Totals};
 pub use smsc::{SmscJob, SmscRequest};
 pub use ticket::{Ends, Ticket, TicketNumber};
 
 use crate::{inbox::Inbox, iso8583::stan::Stans, metrics::Metrics, status::PeerKind};
+use lobby::Lobby;
 use settings::{BankSettings, LinkSettings, SmscSettings};
 
 /// The link of that number to a peer, without a task yet.
@@ -43,19 +49,55 @@ fn shared<J>(
     Arc::new(Shared::new(kind, settings, number, metrics))
 }
 
-/// Starts the links to an SMSC.
+/// The links to one peer, as they were started.
+pub struct Started<J> {
+    /// Each with its task, which ends once the link is stopped.
+    pub links: Vec<(Arc<Shared<J>>, JoinHandle<()>)>,
+    /// Lets the peer's connections in, until it is aborted.
+    pub door: Option<JoinHandle<()>>,
+}
+
+/// What all links to one peer begin with.
+struct Beginning {
+    settings: Arc<LinkSettings>,
+    lobby: Arc<Lobby>,
+    door: Option<JoinHandle<()>>,
+}
+
+impl Beginning {
+    fn new(kind: PeerKind, settings: &LinkSettings, door: Option<Door>, metrics: &Metrics) -> Self {
+        let lobby = Arc::new(Lobby::default());
+        let mut settings = settings.clone();
+        if let Some(door) = &door {
+            settings.reach = settings.reach.listening_at(door.address());
+        }
+        let settings = Arc::new(settings);
+        let watch = |door: Door| {
+            let metrics = metrics.door(kind, &settings.peer);
+            tokio::spawn(door.watch(Arc::clone(&settings), Arc::clone(&lobby), metrics))
+        };
+        Self {
+            door: door.map(watch),
+            settings,
+            lobby,
+        }
+    }
+}
+
+/// Starts the links to an SMSC. `door` is the port of its settings, if it has one.
 pub fn start_smsc(
     settings: &Arc<SmscSettings>,
+    door: Option<Door>,
     inbox: &Arc<Inbox>,
     metrics: &Metrics,
-) -> Vec<(Arc<Shared<SmscJob>>, JoinHandle<()>)> {
-    let link_settings = Arc::new(settings.link.clone());
+) -> Started<SmscJob> {
+    let beginning = Beginning::new(PeerKind::Smsc, &settings.link, door, metrics);
     let now = Instant::now();
     let account = settings.account_rate;
     let account = account.map(|rate| Arc::new(pace::Account::new(rate, now)));
-    (1..=settings.link.links)
+    let links = (1..=settings.link.links)
         .map(|number| {
-            let shared = shared(PeerKind::Smsc, &link_settings, number, metrics);
+            let shared = shared(PeerKind::Smsc, &beginning.settings, number, metrics);
             let pace = pace::Pace::new(number, settings.bind_rate, account.clone(), now);
             let protocol = smsc::SmscLink::new(
                 Arc::clone(settings),
@@ -64,31 +106,42 @@ pub fn start_smsc(
                 metrics.inbox(),
                 pace,
             );
-            let task = tokio::spawn(driver::run(protocol, Arc::clone(&shared)));
+            let lobby = Arc::clone(&beginning.lobby);
+            let task = tokio::spawn(driver::run(protocol, Arc::clone(&shared), lobby));
             (shared, task)
         })
-        .collect()
+        .collect();
+    Started {
+        links,
+        door: beginning.door,
+    }
 }
 
-/// Starts the links to a bank. All of them take their STANs from one sequence.
+/// Starts the links to a bank, as [`start_smsc`]. All of them take their STANs from one sequence.
 pub fn start_bank(
     settings: &Arc<BankSettings>,
+    door: Option<Door>,
     late: &Arc<dyn Late>,
     stans: &(impl Stans + Clone + Send + 'static),
     metrics: &Metrics,
-) -> Vec<(Arc<Shared<BankJob>>, JoinHandle<()>)> {
-    let link_settings = Arc::new(settings.link.clone());
-    (1..=settings.link.links)
+) -> Started<BankJob> {
+    let beginning = Beginning::new(PeerKind::Bank, &settings.link, door, metrics);
+    let links = (1..=settings.link.links)
         .map(|number| {
-            let shared = shared(PeerKind::Bank, &link_settings, number, metrics);
+            let shared = shared(PeerKind::Bank, &beginning.settings, number, metrics);
             let protocol = bank::BankLink::new(
                 Arc::clone(settings),
                 Arc::clone(&shared),
                 Arc::clone(late),
                 Box::new(stans.clone()),
             );
-            let task = tokio::spawn(driver::run(protocol, Arc::clone(&shared)));
+            let lobby = Arc::clone(&beginning.lobby);
+            let task = tokio::spawn(driver::run(protocol, Arc::clone(&shared), lobby));
             (shared, task)
         })
-        .collect()
+        .collect();
+    Started {
+        links,
+        door: beginning.door,
+    }
 }

@@ -12,13 +12,17 @@ use crate::outcome::Reason;
 
 /// One connection's protocol, driven by [`super::driver`].
 ///
-/// For each connection: `connected`, then any of the others in any order, then `disconnected`.
+/// For each connection: `connected` or `accepted`, then any of the others in any order, then `disconnected`.
 pub(super) trait Protocol: Send + 'static {
     /// What a caller wants done.
     type Job: Queued + Send + 'static;
 
     /// Bytes can flow; writes the bind or the sign-on.
     fn connected(&mut self, now: Instant);
+    /// The same for a connection that the peer has opened; what it has said already is received next.
+    fn accepted(&mut self, now: Instant) {
+        self.connected(now);
+    }
     /// Takes whole frames from the input, a bounded number; true if there may be more.
     fn receive(&mut self, now: Instant, input: &mut BytesMut) -> bool;
     /// Writes the request and registers it. Only called while there is room.
@@ -50,6 +54,12 @@ pub(super) trait Protocol: Send + 'static {
     fn wrote(&mut self, octets: usize) {
         self.output().advance(octets);
     }
+    /// Everything that left the output has left the stream, too.
+    fn flushed(&mut self) {}
+    /// Takes what is still to be written, to be written at the end or to be lost with the stream.
+    fn last_words(&mut self) -> BytesMut {
+        self.output().split()
+    }
     /// When [`Protocol::handle_timeout`] must be called at the latest.
     fn next_timeout(&self) -> Option<Instant>;
     /// Does what is due.
@@ -78,6 +88,8 @@ pub(super) enum Phase {
     Closing,
     /// Over; the driver closes the socket once the output is written.
     Closed(Ended),
+    /// Over, and nothing that is still on this side may reach the peer: the driver resets the socket.
+    Cut(Ended),
 }
 
 /// Why a connection ended, in words for a person, and when the next try makes sense.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::tls::Tls;
+pub use super::reach::{Dial, Greeting, Listen, Network, Reach};
 use crate::{
     iso8583::{Mti, currency::Currency, dialect::Dialect},
     rate::Rate,
@@ -15,8 +15,8 @@ use crate::{
 pub struct LinkSettings {
     /// The peer's name, unique among SMSCs and banks together.
     pub peer: Arc<str>,
-    /// `host:port`; resolved anew at each try to connect.
-    pub address: String,
+    /// How connections come about.
+    pub reach: Reach,
     /// The number of connections, 1 to 500.
     pub links: u16,
     /// Requests in flight per connection, 1 to 65,536.
@@ -25,7 +25,8 @@ pub struct LinkSettings {
     pub queue_max: usize,
     /// From the request's bytes to its answer.
     pub response_timeout: Duration,
-    /// For name resolution, the TCP handshake and that of TLS.
+    /// For name resolution, the TCP handshake and that of TLS; and, of a connection that the peer
+    /// opens, for TLS and its greeting, and then for a link to take it.
     pub connect_timeout: Duration,
     /// The pause after the first failed connection; doubled at each further one, with jitter.
     pub reconnect_min: Duration,
@@ -35,8 +36,6 @@ pub struct LinkSettings {
     pub refused_pause: Duration,
     /// How long a stop waits for what is in flight.
     pub drain_timeout: Duration,
-    /// TLS, and with whom; `None` is plain TCP.
-    pub tls: Option<Tls>,
 }
 
 /// An SMSC and how to talk to it.

@@ -225,7 +225,7 @@ impl<J> Shared<J> {
             peer: Arc::clone(&self.settings.peer),
             kind: self.kind,
             name: Arc::clone(&self.name),
-            address: self.settings.address.clone(),
+            address: self.settings.reach.to_string(),
             // The link's task follows a drain at its next turn; whoever asked for it sees it now.
             state: match condition.state {
                 LinkState::Up if self.is_draining() => LinkState::Draining,

@@ -156,6 +156,15 @@ impl SmscLink {
         }
     }
 
+    /// Forgets what belonged to the last connection.
+    fn begin(&mut self) {
+        self.session = Session::esme(self.settings.session.clone());
+        self.session_number += 1;
+        self.tapped.connected(self.session_number);
+        self.peer_unbinds = false;
+        self.ended = None;
+    }
+
     fn handle_events(&mut self, now: Instant) {
         while let Some(event) = self.session.poll_event() {
             self.handle(now, event);
@@ -393,12 +402,13 @@ impl Protocol for SmscLink {
     type Job = SmscJob;
 
     fn connected(&mut self, now: Instant) {
-        self.session = Session::esme(self.settings.session.clone());
-        self.session_number += 1;
-        self.tapped.connected(self.session_number);
-        self.peer_unbinds = false;
-        self.ended = None;
+        self.begin();
         self.session.connected(now);
+    }
+
+    fn accepted(&mut self, now: Instant) {
+        self.begin();
+        self.session.connected_for_outbind(now);
     }
 
     fn receive(&mut self, now: Instant, input: &mut BytesMut) -> bool {

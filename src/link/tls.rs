@@ -4,6 +4,8 @@
 //! The peer is always verified: there is no switch to trust everybody, because a bind's password
 //! and the texts would go to whoever answers.
 
+mod accept;
+
 use std::{
     fmt, io,
     net::Ipv6Addr,
@@ -17,14 +19,15 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_rustls::{
-    TlsConnector,
-    client::TlsStream,
+    TlsConnector, TlsStream,
     rustls::{
         AlertDescription, CertificateError, ClientConfig, Error as RustlsError, RootCertStore,
         crypto::ring,
         pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
     },
 };
+
+pub use accept::TlsAccept;
 
 /// Everything that a TLS connection to one peer needs. Its key is never shown.
 #[derive(Clone)]
@@ -52,7 +55,7 @@ pub struct Identity<'a> {
     pub key: &'a str,
 }
 
-/// What is wrong with the files of `[smsc.tls]`, and with which of them.
+/// What is wrong with the files of a tls section, and with which of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
     /// `ca`
@@ -89,12 +92,7 @@ impl Tls {
         identity: Option<Identity<'_>>,
         server_name: ServerName<'static>,
     ) -> Result<Self, TlsError> {
-        let mut roots = RootCertStore::empty();
-        for root in certificates(ca).map_err(TlsError::Ca)? {
-            roots.add(root).map_err(|error| {
-                TlsError::Ca(format!("a certificate cannot be a root: {error}"))
-            })?;
-        }
+        let roots = roots(ca)?;
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -104,18 +102,9 @@ impl Tls {
             None => builder.with_no_client_auth(),
             Some(identity) => {
                 let chain = certificates(identity.certificate).map_err(TlsError::Certificate)?;
-                let key =
-                    PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).map_err(|error| {
-                        TlsError::Key(format!("holds no key that can be read: {error}"))
-                    })?;
                 builder
-                    .with_client_auth_cert(chain, key)
-                    .map_err(|error| match error {
-                        RustlsError::InconsistentKeys(_) => {
-                            TlsError::Key("is not the key of the certificate".into())
-                        }
-                        error => TlsError::Certificate(format!("cannot be used: {error}")),
-                    })?
+                    .with_client_auth_cert(chain, key(identity.key)?)
+                    .map_err(TlsError::of_identity)?
             }
         };
         Ok(Self {
@@ -135,7 +124,7 @@ impl Tls {
             .connect(self.server_name.clone(), stream)
             .await;
         match connected {
-            Ok(stream) => Ok(Stream::Tls(Box::new(stream), self.shows_certificate)),
+            Ok(stream) => Ok(Stream::Tls(Box::new(stream.into()), self.shows_certificate)),
             Err(error) => Err(self.explain_handshake(error)),
         }
     }
@@ -184,6 +173,33 @@ impl Tls {
             why => format!("the certificate of {name} is not accepted: {why}"),
         }
     }
+}
+
+impl TlsError {
+    /// Our certificate and key do not fit.
+    fn of_identity(error: RustlsError) -> Self {
+        match error {
+            RustlsError::InconsistentKeys(_) => {
+                Self::Key("is not the key of the certificate".into())
+            }
+            error => Self::Certificate(format!("cannot be used: {error}")),
+        }
+    }
+}
+
+fn roots(pem: &str) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for root in certificates(pem).map_err(TlsError::Ca)? {
+        roots
+            .add(root)
+            .map_err(|error| TlsError::Ca(format!("a certificate cannot be a root: {error}")))?;
+    }
+    Ok(roots)
+}
+
+fn key(pem: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(pem.as_bytes())
+        .map_err(|error| TlsError::Key(format!("holds no key that can be read: {error}")))
 }
 
 fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -248,6 +264,21 @@ pub(super) enum Stream {
     Plain(TcpStream),
     /// With, and whether we showed a certificate.
     Tls(Box<TlsStream<TcpStream>>, bool),
+}
+
+impl Stream {
+    /// Has the connection reset as it is dropped, so that the system delivers nothing more of what
+    /// was written to it.
+    pub(super) fn reset(&self, link: &str) {
+        let socket = match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream, _) => stream.get_ref().0,
+        };
+        if let Err(error) = socket.set_zero_linger() {
+            // It is closed all the same; the system may just deliver what it has.
+            tracing::debug!(link, "the connection cannot be reset: {error}");
+        }
+    }
 }
 
 impl AsyncRead for Stream {

@@ -214,7 +214,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::{
-        link::settings::LinkSettings,
+        link::settings::{LinkSettings, Reach},
         smpp::{
             compose::TextSettings,
             pdu::{Bind, BindKind},
@@ -228,7 +228,7 @@ pub(super) mod tests {
         SmscSettings {
             link: LinkSettings {
                 peer: "viettel".into(),
-                address: "localhost:2775".into(),
+                reach: Reach::dial("localhost:2775"),
                 links: 1,
                 window: 10,
                 queue_max: 10,
@@ -238,7 +238,6 @@ pub(super) mod tests {
                 reconnect_max: pause,
                 refused_pause: pause,
                 drain_timeout: pause,
-                tls: None,
             },
             session: SessionSettings {
                 bind: Bind {

@@ -3,7 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `names` | the name of each metric, once, and what it means |
-//! | `link`, `messages`, `payments`, `inbox`, `receipts`, `store`, `client` | the handles, by what holds them |
+//! | `link`, `door`, `messages`, `payments`, `inbox`, `receipts`, `store`, `client` | the handles, by what holds them |
 //!
 //! Handles are fetched when a link, a bank or a client comes into being, never per message. No label
 //! holds a number, a card or a text: names of peers, links, clients and outcomes only.
@@ -21,6 +21,7 @@ use metrics_exporter_prometheus::{
 use crate::client::ClientName;
 
 mod client;
+mod door;
 mod inbox;
 mod link;
 mod messages;
@@ -29,6 +30,7 @@ mod payments;
 mod receipts;
 mod store;
 
+pub use door::{DoorMetrics, WhyRefused};
 pub use inbox::{InboxMetrics, SubscriptionMetrics};
 pub use link::LinkMetrics;
 pub use messages::MessageMetrics;

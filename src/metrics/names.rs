@@ -32,6 +32,14 @@ pub const COUNTERS: &[(&str, &str)] = &[
         "Binds that the SMSC refused, by why: credentials, already_bound or other.",
     ),
     (
+        DOOR_ADMITTED,
+        "Connections that a peer opened to us and that were let in.",
+    ),
+    (
+        DOOR_REFUSED,
+        "Connections to a peer's port that were refused, by why: source, tls, silent, no_outbind, credentials, gone, crowd or no_free_link.",
+    ),
+    (
         LINK_PROTOCOL_ERRORS,
         "What the peer sent and the protocol forbids; contained.",
     ),
@@ -209,6 +217,8 @@ pub(super) const LINK_RATE_WAITS: &str = "sampan_link_rate_waits_total";
 pub(super) const LINK_UNMATCHED: &str = "sampan_link_unmatched_answers_total";
 pub(super) const LINK_BINDS_REFUSED: &str = "sampan_link_binds_refused_total";
 pub(super) const LINK_PROTOCOL_ERRORS: &str = "sampan_link_protocol_errors_total";
+pub(super) const DOOR_ADMITTED: &str = "sampan_peer_connections_admitted_total";
+pub(super) const DOOR_REFUSED: &str = "sampan_peer_connections_refused_total";
 pub(super) const LINK_UP: &str = "sampan_link_up";
 pub(super) const LINK_STATE: &str = "sampan_link_state";
 pub(super) const LINK_IN_FLIGHT: &str = "sampan_link_in_flight";

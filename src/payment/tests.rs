@@ -30,7 +30,7 @@ use crate::{
     journal::{Row, RowChange, Stage},
     link::{
         Exchange,
-        settings::{BankSettings, LinkSettings, ReversalSettings, ReversalStan},
+        settings::{BankSettings, LinkSettings, Reach, ReversalSettings, ReversalStan},
     },
     metrics::Metrics,
     outbox::Outbox,
@@ -47,7 +47,7 @@ fn settings() -> BankSettings {
     BankSettings {
         link: LinkSettings {
             peer: "vietcom".into(),
-            address: "127.0.0.1:1".into(),
+            reach: Reach::dial("127.0.0.1:1"),
             links: 1,
             window: 64,
             queue_max: 64,
@@ -57,7 +57,6 @@ fn settings() -> BankSettings {
             reconnect_max: TIMEOUT,
             refused_pause: TIMEOUT,
             drain_timeout: TIMEOUT,
-            tls: None,
         },
         session: SessionSettings::new(Arc::clone(&dialect)),
         dialect,

@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 /// Longest message id that is accepted, in octets without the NUL.
@@ -157,6 +158,11 @@ impl Password {
     /// Takes `value` if it fits and holds no NUL.
     pub fn new(value: impl AsRef<[u8]>) -> Result<Self, OctetError> {
         COctetString::new(value).map(Self)
+    }
+
+    /// Whether it is the same, in a time that does not tell how much of it is.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.octets.ct_eq(&other.0.octets).into()
     }
 
     /// Length in octets, which is all that may be shown.

@@ -6,6 +6,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod complaints;
+mod dialled_in;
 mod foreign;
 mod messages;
 mod payments;

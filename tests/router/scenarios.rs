@@ -86,7 +86,11 @@ async fn run(scenario: Scenario) {
     let (callers, expect) = (scenario.callers.clone(), scenario.expect.clone());
     let keys = scenario.router.clone();
     let sections = format!("[stop]\ntimeout_ms = 1000\n{}", scenario.sections);
-    let scripted = ScriptedSmsc::start(scenario).await.unwrap();
+    // One that dials begins once the router listens.
+    let (scripted, dials_in) = match scenario.dials_in {
+        true => (None, Some(scenario)),
+        false => (Some(ScriptedSmsc::start(scenario).await.unwrap()), None),
+    };
     let healthy = Smsc::start(SmscBehaviour {
         delivering: Delivering {
             delay: DelayMs::fixed(600_000),
@@ -96,8 +100,11 @@ async fn run(scenario: Scenario) {
     })
     .await
     .unwrap();
-    let router = Setup::new(&sections)
-        .smsc_at(SCRIPTED, scripted.address(), &keys)
+    let setup = match &scripted {
+        Some(scripted) => Setup::new(&sections).smsc_at(SCRIPTED, scripted.address(), &keys),
+        None => Setup::new(&sections).smsc_reached(SCRIPTED, &keys),
+    };
+    let router = setup
         .smsc(HEALTHY, &healthy, "binds = 2")
         .named_route(SCRIPTED, "84981", &[SCRIPTED])
         .named_route(HEALTHY, "84982", &[HEALTHY])
@@ -108,6 +115,8 @@ async fn run(scenario: Scenario) {
             of(links, HEALTHY).all(|link| link.state == LinkState::Up)
         })
         .await;
+    let dial = |scenario| ScriptedSmsc::dial(router.listens_for(SCRIPTED), scenario);
+    let scripted = scripted.or_else(|| dials_in.map(dial)).unwrap();
     let subscriber = Subscriber::new(router.messaging()).await;
     let awaited = submit(&router.messaging(), to(HEALTHY, AWAITED, true)).await;
     assert_eq!(awaited.message_ids, [AWAITED_ID]);

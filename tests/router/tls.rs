@@ -1,10 +1,19 @@
-//! TLS between the router and an SMSC: who is trusted, who is not, and what an operator is told.
+//! TLS between the router and its peers: who is trusted, who is not, and what an operator is told.
 
-use loadtest::smsc::{Smsc, SmscBehaviour};
-use sampan::{rpc::proto::Outcome, status::LinkState};
+use loadtest::{
+    bank::{Bank, BankBehaviour},
+    smsc::{Smsc, SmscBehaviour},
+};
+use sampan::{
+    rpc::proto::{Outcome, PaymentOutcome},
+    status::LinkState,
+};
 use tokio::{io::AsyncReadExt as _, net::TcpListener};
 
-use crate::support::{Authority, Setup, TlsFront, message, message_with_text, submit_all};
+use crate::support::{
+    Authority, Setup, TlsClient, TlsFront, charge, charge_all, eventually, message,
+    message_with_text, purchase, submit_all,
+};
 
 async fn smsc() -> Smsc {
     Smsc::start(SmscBehaviour::default()).await.unwrap()
@@ -145,4 +154,92 @@ async fn the_handshake_is_part_of_the_time_to_connect() {
         told.contains("TLS handshake") && told.contains("100 ms"),
         "{told}"
     );
+}
+
+async fn bank() -> Bank {
+    Bank::start(BankBehaviour {
+        open_unknown_minor: Some(1_000_000_000),
+        ..BankBehaviour::default()
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn payments_pass_through_tls_to_a_bank_that_wants_our_certificate() {
+    let (authority, bank) = (Authority::new(), bank().await);
+    let server = authority.issue("switch.example.net");
+    let front = TlsFront::start(&server, Some(&authority.root), bank.address()).await;
+    let own = authority.identity(&authority.issue("sampan"));
+    let section = authority.bank_section(&format!("server_name = \"switch.example.net\"\n{own}"));
+    let router = Setup::new("")
+        .bank_at("vietcom", front.address, &section)
+        .payment_route("vietcom")
+        .start_up()
+        .await;
+    let told = charge_all(router.payments(), (0..200).map(purchase).collect()).await;
+    assert!(
+        told.values()
+            .all(|own| own.outcome() == PaymentOutcome::Approved)
+    );
+    router.stop().await;
+    assert_eq!(bank.totals().sign_ons, 1);
+}
+
+#[tokio::test]
+async fn a_bank_with_a_certificate_of_an_unknown_authority_gets_not_even_a_sign_on() {
+    let (authority, stranger, bank) = (Authority::new(), Authority::new(), bank().await);
+    let server = stranger.issue("127.0.0.1");
+    let front = TlsFront::start(&server, None, bank.address()).await;
+    let router = Setup::new("")
+        .bank_at("vietcom", front.address, &authority.bank_section(""))
+        .payment_route("vietcom")
+        .start()
+        .await;
+    router
+        .until("the link tells why not", |links| {
+            links[0].last_error.contains("none of the roots in tls.ca")
+        })
+        .await;
+    let told = charge(&router.payments(), purchase(1)).await;
+    assert_eq!(told.outcome(), PaymentOutcome::NotSent);
+    assert_eq!(bank.totals().connections, 0);
+}
+
+#[tokio::test]
+async fn a_bank_that_dials_in_by_tls_is_known_by_its_certificate_alone() {
+    let (authority, bank) = (Authority::new(), bank().await);
+    let own = authority.identity(&authority.issue("sampan.example.net"));
+    let section = authority.bank_section(&format!("client_name = \"switch.example.net\"\n{own}"));
+    let router = Setup::new("")
+        .bank_reached("vietcom", &format!("listen = \"127.0.0.1:0\"\n{section}"))
+        .payment_route("vietcom")
+        .start()
+        .await;
+    let address = router.listens_for("vietcom");
+    let dial = async |shown| {
+        let name = "sampan.example.net";
+        TlsClient::start(&authority.root, shown, name, address, bank.address()).await
+    };
+    let refused = || router.figure("sampan_peer_connections_refused_total", "why=\"tls\"");
+    let _without = dial(None).await;
+    eventually("one without a certificate is refused", async || {
+        refused() == 1
+    })
+    .await;
+    let stranger = Authority::new().issue("switch.example.net");
+    let _strange = dial(Some(&stranger)).await;
+    eventually("one of another authority is refused", async || {
+        refused() == 2
+    })
+    .await;
+    let other = authority.issue("shop.example.net");
+    let _other = dial(Some(&other)).await;
+    eventually("one with another name is refused", async || refused() == 3).await;
+    assert_eq!(bank.totals().sign_ons, 0);
+    let own = authority.issue("switch.example.net");
+    let _bank = dial(Some(&own)).await;
+    router.until_up().await;
+    let told = charge(&router.payments(), purchase(1)).await;
+    assert_eq!(told.outcome(), PaymentOutcome::Approved);
 }

@@ -164,6 +164,8 @@ pub struct BankBehaviour {
     pub accounts: Vec<Account>,
     /// Opens an account with this balance for every unknown card. `None` declines them with 14.
     pub open_unknown_minor: Option<i64>,
+    /// Signs on itself on each new connection, and counts as signed on once that is answered 00.
+    pub signs_on: bool,
     /// What a financial request before the sign-on gets.
     pub before_sign_on: BeforeSignOn,
     /// Where mini statements go.

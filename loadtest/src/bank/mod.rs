@@ -135,6 +135,14 @@ impl Bank {
             .unwrap_or_else(PoisonError::into_inner) = live;
     }
 
+    /// Opens a link itself, as banks do that want no connection from outside.
+    ///
+    /// # Errors
+    /// When nobody listens there, or the bank has stopped.
+    pub async fn dial_in(&self, address: SocketAddr) -> io::Result<()> {
+        self.server.lock().await.dial_in(address).await
+    }
+
     /// Dies: the listener closes and every link is reset, in the middle of whatever it did.
     pub async fn kill(&self) {
         self.server.lock().await.end(true).await;

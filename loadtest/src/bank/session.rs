@@ -19,6 +19,8 @@ use crate::utc::Utc;
 const ECHOED: [usize; 11] = [2, 3, 4, 7, 11, 12, 13, 37, 41, 42, 49];
 /// What an 0810 has of its 0800.
 const NETWORK_ECHOED: [usize; 3] = [7, 11, 70];
+/// DE11 of the bank's own sign-on.
+const SIGN_ON_STAN: &[u8] = b"999999";
 /// A sound frame around octets that no dialect knows.
 const GARBAGE: &[u8] = b"0024\xff\xfe\x00garbage from the bank";
 
@@ -26,14 +28,18 @@ const GARBAGE: &[u8] = b"0024\xff\xfe\x00garbage from the bank";
 pub(super) struct Session {
     shared: Arc<Shared>,
     signed_on: bool,
+    /// Our own sign-on, while it is still to be sent.
+    sign_on_at: Option<Instant>,
 }
 
 impl Session {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         locked(&shared.ledger).totals.connections += 1;
+        let signs_on = shared.live().behaviour.signs_on;
         Self {
             shared,
             signed_on: false,
+            sign_on_at: signs_on.then(Instant::now),
         }
     }
 
@@ -48,6 +54,7 @@ impl Session {
         };
         match &message.mti() {
             b"0800" | b"0801" => self.on_network(turn, &message),
+            b"0810" => self.on_network_answer(turn, &message),
             b"0200" | b"0201" | b"0100" | b"0101" => return self.on_financial(turn, &message),
             b"0420" | b"0421" | b"0400" | b"0401" => self.on_reversal(turn, &message, octets),
             _ => turn
@@ -90,6 +97,18 @@ impl Session {
         answer.echo(request, &NETWORK_ECHOED);
         answer.put(39, code.as_bytes());
         turn.out.send(When::Now, |out| answer.write(out));
+    }
+
+    /// The answer to the one thing that the bank asks: its sign-on.
+    fn on_network_answer(&mut self, turn: &mut Turn<'_>, answer: &Message<'_>) {
+        let is_ours = turn.live.behaviour.signs_on && answer.get(11) == Some(SIGN_ON_STAN);
+        if !is_ours {
+            turn.ledger
+                .wrong(answer.mti(), 11, "an answer to nothing that was asked");
+        } else if answer.get(39) == Some(b"00") {
+            self.signed_on = true;
+            turn.ledger.totals.sign_ons += 1;
+        }
     }
 
     fn refused_before_sign_on(&self, turn: &mut Turn<'_>, request: &Message<'_>) -> bool {
@@ -311,11 +330,20 @@ impl Peer for Session {
         flow
     }
 
-    fn on_wake(&mut self, _now: Instant, _out: &mut Outbox) -> Flow {
+    fn on_wake(&mut self, _now: Instant, out: &mut Outbox) -> Flow {
+        if self.sign_on_at.take().is_some() {
+            let now = Utc::now();
+            let now = format!("{}{}", now.date(), now.time());
+            let mut request = Message::new(*b"0800");
+            request.put(7, now.as_bytes());
+            request.put(11, SIGN_ON_STAN);
+            request.put(70, b"001");
+            out.send(When::Now, |out| request.write(out));
+        }
         Flow::Open
     }
 
     fn next_wake(&self) -> Option<Instant> {
-        None
+        self.sign_on_at
     }
 }

@@ -44,6 +44,9 @@ files! {
     "off-spec-pdus"
     "off-spec-responses"
     "outbind"
+    "outbind-dialled"
+    "outbind-dialled-again"
+    "outbind-refused"
     "queue-full"
     "receipt-of-another-account"
     "reordered-responses"
@@ -79,6 +82,9 @@ pub struct Scenario {
     pub name: String,
     /// What the SMSC does and what must come of it, in a sentence.
     pub about: String,
+    /// Whether the SMSC opens the connections, one after the other has ended, in place of listening.
+    #[serde(default)]
+    pub dials_in: bool,
     /// Keys of the router's section for this SMSC, as TOML.
     #[serde(default)]
     pub router: String,

@@ -221,7 +221,7 @@ fn the_files_of_an_smscs_tls_are_read_and_fit_together() {
         .parse(&smsc_tls(&format!("ca = \"ca.pem\"\n{own}")))
         .unwrap();
     let shown = format!("{config:?}");
-    assert!(config.smscs[0].link.tls.is_some());
+    assert!(config.smscs[0].link.reach.dials().unwrap().tls.is_some());
     assert!(
         shown.contains("smsc.test") && !shown.contains("PRIVATE KEY"),
         "{shown}"
@@ -275,4 +275,51 @@ fn no_password_shows_in_debug_output() {
     let config = sound(&with("password = \"secret\"", "password = \"hunter22\""));
     assert!(!format!("{config:?}").contains("hunter22"));
     assert!(!format!("{:?}", config.smscs[0].session).contains("hunter22"));
+}
+
+#[test]
+fn tls_where_a_peer_connects_needs_our_certificate_and_may_want_its_name() {
+    let (certificate, key) = issued();
+    let dir = Dir::new("bank-tls")
+        .holds("ca.pem", &certificate)
+        .holds("sampan.pem", &certificate)
+        .holds("sampan.key", &key);
+    let own = "certificate = \"sampan.pem\"\nkey = \"sampan.key\"";
+    let bank = |reach: &str, keys: &str| {
+        let text = with("address = \"bank.test:8583\"", reach);
+        let section = format!("[bank.tls]\nca = \"ca.pem\"\n{keys}\n[[message_route]]");
+        text.replacen("[[message_route]]", &section, 1)
+    };
+    // TLS tells the bank from a stranger, so that it may come from anywhere.
+    let listen = "listen = \"0.0.0.0:8583\"";
+    let sound = bank(listen, &format!("{own}\nclient_name = \"bank.test\""));
+    let config = dir.parse(&sound).unwrap();
+    let reach = &config.banks[0].link.reach;
+    assert!(reach.dials().is_none() && reach.listens().unwrap().tls.is_some());
+    assert!(!format!("{config:?}").contains("PRIVATE KEY"));
+    let address = "address = \"bank.test:8583\"";
+    let config = dir
+        .parse(&bank(&format!("{address}\n{listen}"), own))
+        .unwrap();
+    let reach = &config.banks[0].link.reach;
+    assert!(reach.dials().unwrap().tls.is_some() && reach.listens().unwrap().tls.is_some());
+    assert_eq!(
+        dir.faults(&bank(listen, "")),
+        [
+            "configuration:12: bank[0].tls: needs certificate and key, because the peer connects to us and wants to see them"
+        ]
+    );
+    assert_eq!(
+        dir.faults(&bank(
+            listen,
+            &format!("{own}\nserver_name = \"bank.test\"")
+        )),
+        ["configuration:16: bank[0].tls.server_name: needs address: there is no such connection"]
+    );
+    assert_eq!(
+        dir.faults(&bank(address, "client_name = \"bank.test\"")),
+        [
+            "configuration:14: bank[0].tls.client_name: needs a port to listen on: there is no such connection"
+        ]
+    );
 }

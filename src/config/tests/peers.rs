@@ -326,3 +326,119 @@ fn the_bind_carries_what_the_file_says() {
     );
     assert_eq!(session.limits.frame_octets_max, 4_096);
 }
+
+/// The sound text with an SMSC that is reached by these lines in place of its address, from line 3 on.
+fn smsc_reached(lines: &str) -> String {
+    with("address = \"smsc.test:2775\"", lines)
+}
+
+/// The same with its bank, from line 8 on.
+fn bank_reached(lines: &str) -> String {
+    with("address = \"bank.test:8583\"", lines)
+}
+
+#[test]
+fn a_peer_is_dialled_or_dials_in_or_both() {
+    let shown = |text: &str| {
+        let config = sound(text);
+        let (smsc, bank) = (&config.smscs[0].link.reach, &config.banks[0].link.reach);
+        (smsc.to_string(), bank.to_string())
+    };
+    assert_eq!(
+        shown(SOUND),
+        ("smsc.test:2775".into(), "bank.test:8583".into())
+    );
+    let listens = smsc_reached("outbind_listen = \"10.0.0.5:2776\"\noutbind_password = \"pw\"");
+    assert_eq!(shown(&listens).0, "listens on 10.0.0.5:2776");
+    let both =
+        "address = \"bank.test:8583\"\nlisten = \"10.0.0.5:8583\"\nlisten_from = [\"10.1.0.0/16\"]";
+    assert_eq!(
+        shown(&bank_reached(both)).1,
+        "bank.test:8583, listens on 10.0.0.5:8583"
+    );
+}
+
+#[test]
+fn a_port_that_takes_every_stranger_for_the_peer_is_refused() {
+    let open = "lets in whoever connects, and takes it for the peer; set";
+    refused(
+        &bank_reached("listen = \"0.0.0.0:8583\""),
+        &[&format!(
+            "configuration:8: bank[0].listen: {open} listen_from, or add the section tls"
+        )],
+    );
+    for without_secret in [
+        "",
+        "outbind_system_id = \"SMSC\"",
+        "outbind_password = \"\"",
+    ] {
+        refused(
+            &smsc_reached(&format!(
+                "outbind_listen = \"0.0.0.0:2776\"\n{without_secret}"
+            )),
+            &[&format!(
+                "configuration:3: smsc[0].outbind_listen: {open} outbind_from, or add the section tls"
+            )],
+        );
+    }
+    sound(&bank_reached("listen = \"127.0.0.1:8583\""));
+    sound(&bank_reached(
+        "listen = \"0.0.0.0:8583\"\nlisten_from = [\"192.0.2.7\"]",
+    ));
+}
+
+#[test]
+fn what_is_said_of_a_port_needs_the_port() {
+    refused(
+        &smsc_with("outbind_from = [\"10.0.0.1\"]\noutbind_password = \"pw\""),
+        &[
+            "configuration:6: smsc[0].outbind_from: needs outbind_listen",
+            "configuration:7: smsc[0].outbind_password: needs outbind_listen",
+        ],
+    );
+    refused(
+        &bank_with("listen_from = [\"10.0.0.1\"]"),
+        &["configuration:12: bank[0].listen_from: needs listen"],
+    );
+    refused(
+        &bank_reached("listen = \"10.0.0.5:8583\"\nlisten_from = [\"10.1.2.3/16\"]"),
+        &[
+            "configuration:9: bank[0].listen_from[0]: \"10.1.2.3/16\" has bits set behind its first 16",
+        ],
+    );
+}
+
+#[test]
+fn each_port_is_one_peers_alone() {
+    let text = bank_reached("listen = \"127.0.0.1:9470\"");
+    refused(
+        &text,
+        &[
+            "configuration:8: bank[0].listen: 127.0.0.1:9470 and admin.listen 127.0.0.1:9470 are the same port",
+        ],
+    );
+    let text = text.replacen(
+        "address = \"smsc.test:2775\"",
+        "outbind_listen = \"127.0.0.1:8583\"",
+        1,
+    );
+    refused(
+        &text.replacen("127.0.0.1:9470", "127.0.0.1:8583", 1),
+        &[
+            "configuration:8: bank[0].listen: 127.0.0.1:8583 is already the smsc[0].outbind_listen of line 3",
+        ],
+    );
+}
+
+#[test]
+fn a_bank_signs_on_only_with_a_code() {
+    let config = sound(&bank_with("sign_on_by = \"bank\""));
+    let by = crate::iso8583::session::SignOnBy::Bank;
+    assert_eq!(config.banks[0].session.sign_on_by, by);
+    refused(
+        &bank_with("sign_on = \"\"\nsign_on_by = \"bank\""),
+        &[
+            "configuration:13: bank[0].sign_on_by: the bank cannot sign on without a code; set sign_on to DE70 of its 0800",
+        ],
+    );
+}

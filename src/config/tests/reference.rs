@@ -111,7 +111,7 @@ fn the_demo_loads_without_a_warning() {
     let config = sound(DEMO);
     assert_eq!(config.warnings, []);
     let peer = |link: &crate::link::settings::LinkSettings| {
-        (link.peer.to_string(), link.address.clone(), link.links)
+        (link.peer.to_string(), link.reach.to_string(), link.links)
     };
     let smscs: Vec<_> = config.smscs.iter().map(|smsc| peer(&smsc.link)).collect();
     assert_eq!(

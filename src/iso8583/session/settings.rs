@@ -8,6 +8,16 @@ use bytes::BytesMut;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Who signs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignOnBy {
+    /// Sampan, once the connection is up.
+    #[default]
+    Us,
+    /// The bank, as some do that open the connection themselves.
+    Bank,
+}
+
 /// How a session behaves, from a bank's configuration.
 #[derive(Clone, Debug)]
 pub struct SessionSettings {
@@ -17,13 +27,15 @@ pub struct SessionSettings {
     pub framing: Framing,
     /// DE70 of the sign-on; `None` where the bank wants none.
     pub sign_on: Option<NetworkCode>,
+    /// Whose it is.
+    pub sign_on_by: SignOnBy,
     /// DE70 of the sign-off; `None` where the bank wants none.
     pub sign_off: Option<NetworkCode>,
     /// DE70 of the echo.
     pub echo: NetworkCode,
     /// DE70 of the bank's cutover to a new day, which is acknowledged.
     pub cutover: Option<NetworkCode>,
-    /// How long the bank may take to answer the sign-on.
+    /// How long the bank may take to answer the sign-on, or to send its own.
     pub sign_on_timeout: Duration,
     /// After how long a silence an echo is sent; `None` never sends one.
     pub echo_period: Option<Duration>,
@@ -40,6 +52,7 @@ impl SessionSettings {
             dialect,
             framing: Framing::default(),
             sign_on: Some(NetworkCode::SIGN_ON),
+            sign_on_by: SignOnBy::Us,
             sign_off: Some(NetworkCode::SIGN_OFF),
             echo: NetworkCode::ECHO,
             cutover: Some(NetworkCode::CUTOVER),

@@ -161,6 +161,40 @@ fn a_bank_without_sign_on_is_signed_on_at_once() {
 }
 
 #[test]
+fn a_bank_that_signs_on_itself_is_answered_and_then_signed_on() {
+    let mut dialogue = Dialogue::new(|settings| settings.sign_on_by = SignOnBy::Bank);
+    dialogue.connect();
+    dialogue.hears_nothing();
+    assert_eq!(dialogue.session.state(), State::SigningOn);
+    // An echo before is answered and signs nobody on.
+    dialogue.says("0800", &[(11, "777776"), (70, "301")]);
+    dialogue.hears("0810", &[(11, "777776"), (39, "00"), (70, "301")]);
+    assert!(matches!(dialogue.event(), Event::PeerRequest { .. }));
+    dialogue.no_event();
+    assert!(dialogue.session.send(b"0200").is_err());
+    dialogue.says("0800", &[(11, "777777"), (70, "001")]);
+    dialogue.hears("0810", &[(11, "777777"), (39, "00"), (70, "001")]);
+    assert!(matches!(dialogue.event(), Event::PeerRequest { .. }));
+    assert!(matches!(dialogue.event(), Event::SignedOn));
+    assert_eq!(dialogue.session.state(), State::SignedOn);
+    // A second sign-on is answered, and is no event of its own.
+    dialogue.says("0800", &[(11, "777778"), (70, "001")]);
+    dialogue.hears("0810", &[(11, "777778"), (39, "00")]);
+    assert!(matches!(dialogue.event(), Event::PeerRequest { .. }));
+    dialogue.no_event();
+}
+
+#[test]
+fn a_bank_that_does_not_sign_on_in_time_is_left() {
+    let mut dialogue = Dialogue::new(|settings| settings.sign_on_by = SignOnBy::Bank);
+    dialogue.connect();
+    dialogue.passes(10 * SECOND - Duration::from_nanos(1));
+    dialogue.no_event();
+    dialogue.passes(Duration::from_nanos(1));
+    dialogue.is_closed(CloseReason::NoSignOn);
+}
+
+#[test]
 fn a_refused_sign_on_is_told_with_its_code_and_closes() {
     let mut dialogue = Dialogue::new(|_| {});
     dialogue.connect();

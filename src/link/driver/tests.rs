@@ -11,7 +11,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadBuf, du
 
 use super::*;
 use crate::{
-    link::{Lane, Queued, settings::LinkSettings},
+    link::{
+        Lane, Queued,
+        settings::{LinkSettings, Reach},
+    },
     metrics::Metrics,
     outbox::{Answers, Outbox, Outcome, Reply},
     status::PeerKind,
@@ -167,7 +170,7 @@ impl Protocol for Echo {
 fn shared(window: usize) -> Arc<Shared<Job>> {
     let settings = Arc::new(LinkSettings {
         peer: "one".into(),
-        address: String::new(),
+        reach: Reach::dial(""),
         links: 1,
         window: window as u32,
         queue_max: 1000,
@@ -177,7 +180,6 @@ fn shared(window: usize) -> Arc<Shared<Job>> {
         reconnect_max: LONG,
         refused_pause: LONG,
         drain_timeout: LONG,
-        tls: None,
     });
     let metrics = Metrics::new().unwrap().link(PeerKind::Smsc, "one", "one/1");
     Arc::new(Shared::new(PeerKind::Smsc, &settings, 1, metrics))

@@ -4,6 +4,7 @@ mod outages;
 mod outcomes;
 mod reversals;
 mod stop;
+mod unread;
 
 use loadtest::bank::{Bank, BankBehaviour};
 

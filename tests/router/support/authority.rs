@@ -18,11 +18,11 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_rustls::{
-    TlsAcceptor,
+    TlsAcceptor, TlsConnector,
     rustls::{
-        RootCertStore, ServerConfig,
+        ClientConfig, RootCertStore, ServerConfig,
         crypto::ring,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+        pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
         server::WebPkiClientVerifier,
     },
 };
@@ -75,10 +75,17 @@ impl Authority {
 
     /// The section of a configuration that trusts this authority.
     pub(crate) fn section(&self, more: &str) -> String {
-        format!(
-            "[smsc.tls]\nca = {:?}\n{more}\n",
-            self.write("ca.pem", &self.root)
-        )
+        self.section_of("smsc", more)
+    }
+
+    /// As [`Self::section`], of a bank.
+    pub(crate) fn bank_section(&self, more: &str) -> String {
+        self.section_of("bank", more)
+    }
+
+    fn section_of(&self, peer: &str, more: &str) -> String {
+        let ca = self.write("ca.pem", &self.root);
+        format!("[{peer}.tls]\nca = {ca:?}\n{more}\n")
     }
 
     /// The two keys of a certificate that we show.
@@ -99,6 +106,60 @@ impl Drop for Authority {
     fn drop(&mut self) {
         // A left-over of a test harms nobody.
         fs::remove_dir_all(&self.dir).ok();
+    }
+}
+
+/// A peer that dials in by TLS, in front of a simulator that listens in plain TCP.
+pub(crate) struct TlsClient {
+    task: JoinHandle<()>,
+}
+
+impl TlsClient {
+    /// From `behind` to the router at `address`, which has to show a certificate for `name` that
+    /// `root` leads to; shows `client`, if it has one.
+    pub(crate) async fn start(
+        root: &str,
+        client: Option<&Issued>,
+        name: &str,
+        address: SocketAddr,
+        behind: SocketAddr,
+    ) -> Self {
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(root.as_bytes()).unwrap();
+        roots.add(root).unwrap();
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match client {
+            None => builder.with_no_client_auth(),
+            Some(client) => {
+                let certificate =
+                    CertificateDer::from_pem_slice(client.certificate.as_bytes()).unwrap();
+                let key = PrivateKeyDer::from_pem_slice(client.key.as_bytes()).unwrap();
+                builder
+                    .with_client_auth_cert(vec![certificate], key)
+                    .unwrap()
+            }
+        };
+        let connector = TlsConnector::from(Arc::new(config));
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let task = tokio::spawn(async move {
+            // How a connection ends is told by the router, which is what is tested.
+            if let Ok(mut front) = connector.connect(name, stream).await
+                && let Ok(mut back) = TcpStream::connect(behind).await
+            {
+                copy_bidirectional(&mut front, &mut back).await.ok();
+            }
+        });
+        Self { task }
+    }
+}
+
+impl Drop for TlsClient {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 

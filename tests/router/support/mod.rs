@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::{Channel, Endpoint};
 
 pub(crate) use self::{
-    authority::{Authority, TlsFront},
+    authority::{Authority, TlsClient, TlsFront},
     book::{assert_messages_agree, assert_payments_agree},
     subscriber::Subscriber,
     traffic::{
@@ -73,13 +73,19 @@ impl Setup {
     }
 
     /// As [`Self::smsc`], at any address.
-    pub(crate) fn smsc_at(mut self, name: &str, address: SocketAddr, keys: &str) -> Self {
-        let credentials = match keys.contains("password") {
+    pub(crate) fn smsc_at(self, name: &str, address: SocketAddr, keys: &str) -> Self {
+        self.smsc_reached(name, &format!("address = \"{address}\"\n{keys}"))
+    }
+
+    /// An SMSC that dials in. `keys` say where it may, as in `outbind_listen = "127.0.0.1:0"`, and
+    /// may have an `address` besides.
+    pub(crate) fn smsc_reached(mut self, name: &str, keys: &str) -> Self {
+        let credentials = match keys.lines().any(|line| line.starts_with("password")) {
             true => "",
             false => "password = \"secret\"\n",
         };
         self.push(format_args!(
-            "[[smsc]]\nname = \"{name}\"\naddress = \"{address}\"\nsystem_id = \"sampan\"\n\
+            "[[smsc]]\nname = \"{name}\"\nsystem_id = \"sampan\"\n\
              {credentials}reconnect_min_ms = 20\nreconnect_max_ms = 100\n{keys}\n"
         ));
         self
@@ -91,9 +97,14 @@ impl Setup {
     }
 
     /// As [`Self::bank`], at any address.
-    pub(crate) fn bank_at(mut self, name: &str, address: SocketAddr, keys: &str) -> Self {
+    pub(crate) fn bank_at(self, name: &str, address: SocketAddr, keys: &str) -> Self {
+        self.bank_reached(name, &format!("address = \"{address}\"\n{keys}"))
+    }
+
+    /// A bank that dials in, as [`Self::smsc_reached`].
+    pub(crate) fn bank_reached(mut self, name: &str, keys: &str) -> Self {
         self.push(format_args!(
-            "[[bank]]\nname = \"{name}\"\naddress = \"{address}\"\ncurrency = \"VND\"\n\
+            "[[bank]]\nname = \"{name}\"\ncurrency = \"VND\"\n\
              terminal_id = \"TERM0001\"\nmerchant_id = \"MERCHANT0000001\"\n\
              acquirer_id = \"970499\"\nreconnect_min_ms = 20\nreconnect_max_ms = 100\n{keys}\n"
         ));
@@ -187,6 +198,23 @@ impl Router {
     /// The links of one peer as they are now.
     pub(crate) fn of(&self, peer: &str) -> Vec<LinkStatus> {
         self.app.links().list(Some(peer)).unwrap()
+    }
+
+    /// Where the peer may dial in.
+    pub(crate) fn listens_for(&self, peer: &str) -> SocketAddr {
+        let shown = self.of(peer).remove(0).address;
+        let (_, address) = shown.split_once("listens on ").unwrap();
+        address.parse().unwrap()
+    }
+
+    /// The sum of a metric's series that have this label, such as `peer="viettel"`.
+    pub(crate) fn figure(&self, metric: &str, label: &str) -> u64 {
+        let text = self.app.metrics().render();
+        text.lines()
+            .filter_map(|line| line.strip_prefix(metric)?.strip_prefix('{'))
+            .filter(|line| line.contains(label))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum::<f64>() as u64
     }
 
     /// Waits until every link is up.

@@ -41,7 +41,7 @@ impl Networks {
         let tempers = [drops_a_connection, throttles];
         for (settings, temper) in config.smscs.iter().zip(tempers.iter().cycle()) {
             let (temper, behaviour) = temper(options.messages.into());
-            let (name, address) = peer(&settings.link.peer, &settings.link.address)?;
+            let (name, address) = peer(&settings.link.peer, &settings.link.reach.to_string())?;
             let is_steady = matches!(behaviour.disconnect, Trigger::Never);
             let started = Smsc::start_at(address, behaviour).await;
             networks.smscs.push(Named {
@@ -53,7 +53,7 @@ impl Networks {
         }
         for (settings, temper) in config.banks.iter().zip([sound, flaky].iter().cycle()) {
             let (temper, behaviour) = temper(options.payments.into());
-            let (name, address) = peer(&settings.link.peer, &settings.link.address)?;
+            let (name, address) = peer(&settings.link.peer, &settings.link.reach.to_string())?;
             let is_steady = matches!(behaviour.disconnect, Trigger::Never);
             let started = Bank::start_at(address, behaviour).await;
             networks.banks.push(Named {

@@ -7,8 +7,9 @@ mod seen;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use seen::Seen;
@@ -17,11 +18,14 @@ use super::scenario::Scenario;
 use crate::locked;
 use player::Player;
 
+/// The pause before the next connection of an SMSC that dials.
+const DIAL_PAUSE: Duration = Duration::from_millis(20);
+
 /// A running scenario. It ends when it is dropped.
 pub struct ScriptedSmsc {
     address: SocketAddr,
     seen: Arc<Mutex<Seen>>,
-    accepting: JoinHandle<()>,
+    playing: JoinHandle<()>,
 }
 
 impl ScriptedSmsc {
@@ -45,11 +49,22 @@ impl ScriptedSmsc {
         Ok(Self {
             address,
             seen,
-            accepting: tokio::spawn(accepting),
+            playing: tokio::spawn(accepting),
         })
     }
 
-    /// Where it listens.
+    /// Dials `address`, again and again, in place of listening.
+    pub fn dial(address: SocketAddr, scenario: Scenario) -> Self {
+        let seen = Arc::<Mutex<Seen>>::default();
+        let dialling = dial(address, Arc::new(scenario), Arc::clone(&seen));
+        Self {
+            address,
+            seen,
+            playing: tokio::spawn(dialling),
+        }
+    }
+
+    /// Where it listens, or where it dials.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -63,7 +78,20 @@ impl ScriptedSmsc {
 impl Drop for ScriptedSmsc {
     fn drop(&mut self) {
         // The connections belong to that task and end with it.
-        self.accepting.abort();
+        self.playing.abort();
+    }
+}
+
+async fn dial(address: SocketAddr, scenario: Arc<Scenario>, seen: Arc<Mutex<Seen>>) {
+    let mut number = 0;
+    loop {
+        if let Ok(stream) = TcpStream::connect(address).await {
+            locked(&seen).count("connections");
+            let player = Player::new(stream, number, Arc::clone(&scenario), Arc::clone(&seen));
+            player.play().await;
+            number += 1;
+        }
+        tokio::time::sleep(DIAL_PAUSE).await;
     }
 }
 
