@@ -28,16 +28,17 @@ use tracing::{error, info, warn};
 use self::ledger::Ledger;
 use crate::{
     admin::{Admin, Port},
+    clock,
     config::Config,
     inbox::{Inbox, InboxSettings},
     journal::{self, Durable},
     link::{
         self, BankJob, Door, DoorError, Late,
-        settings::{BankSettings, SmscSettings},
+        settings::{BankSettings, LinkSettings, SmscSettings},
     },
     links::Links,
     messaging::{Limiter, Memory, Messaging, Smsc},
-    metrics::Metrics,
+    metrics::{CertificateMetrics, Metrics},
     payment::{BankDesk, Opening, Payments, RecoveryError, Registry},
     pool::Pool,
     receipts::Receipts,
@@ -168,6 +169,7 @@ impl App {
         )?;
         let inbox = open_inbox(config.inbox, &store, &memory, &metrics)?;
         let routes = Routes::new(config.message_routes, config.payment_routes);
+        let certificates = certificates(&config.smscs, &config.banks, &metrics);
         let peers = Peers::start(config.smscs, config.banks, &inbox, &mut ledger, &metrics).await?;
         let journal = ledger.durable;
         let limiter = limiter(&config.clients, &metrics);
@@ -204,7 +206,7 @@ impl App {
                 Arc::clone(&inbox),
                 memory,
                 Arc::clone(&metrics),
-                counts.clone(),
+                (counts.clone(), certificates),
             )),
             inbox,
             store,
@@ -578,7 +580,28 @@ async fn end_of_rpc(task: &mut JoinHandle<()>, counts: &Counts) {
     }
 }
 
-async fn keep_house(inbox: Arc<Inbox>, memory: Memory, metrics: Arc<Metrics>, counts: Counts) {
+/// The figures of the certificates that the configuration names.
+fn certificates(
+    smscs: &[SmscSettings],
+    banks: &[BankSettings],
+    metrics: &Metrics,
+) -> Vec<CertificateMetrics> {
+    let of_peer = |link: &LinkSettings| {
+        let expiry = link.reach.certificates_end();
+        let ends = [("ca", expiry.ca), ("client", expiry.certificate)];
+        ends.map(|(kind, end)| Some(metrics.certificate(&link.peer, kind, end?)))
+    };
+    let smscs = smscs.iter().map(|smsc| &smsc.link);
+    let banks = banks.iter().map(|bank| &bank.link);
+    smscs.chain(banks).flat_map(of_peer).flatten().collect()
+}
+
+async fn keep_house(
+    inbox: Arc<Inbox>,
+    memory: Memory,
+    metrics: Arc<Metrics>,
+    (counts, certificates): (Counts, Vec<CertificateMetrics>),
+) {
     let mut ticks = interval(HOUSEKEEPING);
     let known = Arc::new(Notify::new());
     let wake = Arc::clone(&known);
@@ -598,6 +621,9 @@ async fn keep_house(inbox: Arc<Inbox>, memory: Memory, metrics: Arc<Metrics>, co
         inbox.expire(now);
         inbox.publish(now);
         memory.keep_house();
+        for certificate in &certificates {
+            certificate.publish(clock::now().utc);
+        }
         for client in counts.clients() {
             metrics.publish_client(&client);
         }

@@ -22,6 +22,7 @@ use sampan::{
     status::PeerKind,
 };
 use serde_json::Value;
+use time::OffsetDateTime;
 
 /// Labels that Prometheus gives each series of a target.
 const TARGET_LABELS: [&str; 2] = ["instance", "job"];
@@ -51,6 +52,9 @@ fn rendered() -> String {
     }
     let _messages = metrics.messages("smsc");
     let _payments = metrics.payments("bank");
+    for kind in ["ca", "client"] {
+        let _certificate = metrics.certificate("smsc", kind, OffsetDateTime::UNIX_EPOCH);
+    }
     let _inbox = metrics.inbox();
     let _rate = metrics.client_rate(&ClientName::parse("shop").unwrap());
     let _subscription = metrics.subscription("default");

@@ -10,13 +10,20 @@ use super::{
     route_rules::Callers,
     taken::Taken,
 };
-use crate::inbox::{BACKLOG_MAX_DEFAULT, InboxSettings, NumberPattern, SubscriptionSettings, fold};
+use crate::inbox::{
+    BACKLOG_MAX_BYTES_DEFAULT, BACKLOG_MAX_DEFAULT, InboxSettings, NumberPattern,
+    SubscriptionSettings, fold,
+};
 
 /// The longest time in which a repetition is looked for: an SMSC that is gone for a day starts anew.
 const DUPLICATE_WINDOW_MAX_S: u64 = 86_400;
 
 /// Events of one subscription at most; each takes about a kilobyte of memory.
 const BACKLOG_MAX: usize = 10_000_000;
+
+/// Octets of one subscription's events: below, a single long message would fill it; above, it is more
+/// than a machine has.
+const BACKLOG_BYTES: std::ops::RangeInclusive<usize> = 1 << 16..=1 << 40;
 
 /// Reads `[store]`. `None` only with a fault recorded.
 pub(super) fn store(table: &Table<'_>, surroundings: Surroundings<'_>) -> Option<PathBuf> {
@@ -82,6 +89,11 @@ pub(super) fn subscription(
         keywords: table.list("keywords", &[], keyword),
         receipts_of: receipts_of.map(|client| client.as_str().into()),
         backlog_max: table.number("backlog_max", BACKLOG_MAX_DEFAULT, 1..=BACKLOG_MAX),
+        backlog_max_bytes: table.number(
+            "backlog_max_bytes",
+            BACKLOG_MAX_BYTES_DEFAULT,
+            BACKLOG_BYTES,
+        ),
         name: name?,
     })
 }

@@ -1,12 +1,19 @@
 //! `[smsc.tls]` and `[bank.tls]`: whom to trust at the other end of a link, and what to show it.
 
+use time::OffsetDateTime;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::{
     files::Surroundings,
     reader::{Item, Table},
 };
-use crate::link::tls::{self, Identity, Tls, TlsAccept, TlsError};
+use crate::{
+    clock,
+    link::{
+        expiry::EXPIRES_SOON,
+        tls::{self, Identity, Tls, TlsAccept, TlsError},
+    },
+};
 
 /// TLS in the ways in which the peer is reached.
 #[derive(Default)]
@@ -73,7 +80,7 @@ fn section(table: &Table<'_>, ways: Ways<'_>, surroundings: Surroundings<'_>) ->
         // A file that cannot be read has its fault.
         (true, ..) => return None,
     };
-    names?
+    let ends = names?
         .ends(&ca, identity)
         .inspect_err(|error| {
             let (blamed, path) = match error {
@@ -85,7 +92,38 @@ fn section(table: &Table<'_>, ways: Ways<'_>, surroundings: Surroundings<'_>) ->
             let what = format!("{} {error}", path.unwrap_or_default());
             table.document().fault(&table.place_of(blamed), what, None);
         })
-        .ok()
+        .ok()?;
+    let (now, expiry) = (clock::now().utc, tls::expiry(&ca, identity));
+    let paths = [Some(ca_path), certificate.map(|(path, _)| path)];
+    for ((key, end), path) in [("ca", expiry.ca), ("certificate", expiry.certificate)]
+        .into_iter()
+        .zip(paths)
+    {
+        if let (Some(end), Some(path)) = (end, path)
+            && let Some(when) = ends_soon(end, now)
+        {
+            let what = format!("{} {when}", path.display());
+            let hint = "put its successor there and start anew";
+            let place = table.place_of(key);
+            table.document().warn(&place, what, Some(hint.into()));
+        }
+    }
+    Some(ends)
+}
+
+/// When a certificate ends, in words, if that is soon or past.
+fn ends_soon(end: OffsetDateTime, now: OffsetDateTime) -> Option<String> {
+    let left = end - now;
+    if left >= EXPIRES_SOON {
+        return None;
+    }
+    let date = end.date();
+    Some(match (left.is_negative(), left.whole_days()) {
+        (true, _) => format!("has expired on {date}"),
+        (false, 0) => format!("expires on {date}, within a day"),
+        (false, 1) => format!("expires on {date}, in 1 day"),
+        (false, days) => format!("expires on {date}, in {days} days"),
+    })
 }
 
 /// Whose certificates are taken.

@@ -8,7 +8,7 @@ use super::{
     Inbox, UNACKNOWLEDGED_DEFAULT, UNACKNOWLEDGED_MAX, event::Delivery, remove,
     subscription::DEFAULT,
 };
-use crate::client::ClientName;
+use crate::{client::ClientName, store::Table};
 
 /// Why a subscription cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,11 @@ impl Consumer {
         drop(state);
         let count = gone.len();
         if count > 0 {
-            self.inbox.remove(gone.into_iter().map(remove).collect());
+            self.inbox.remove(
+                gone.into_iter()
+                    .map(|key| remove((Table::Inbox, key)))
+                    .collect(),
+            );
         }
         count
     }

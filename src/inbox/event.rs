@@ -114,6 +114,31 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+impl Event {
+    /// Octets of what it carries: numbers, text, data, and TLVs. It is what a backlog is bounded by
+    /// beside its number of events, so what every event costs is not in it.
+    pub fn bytes(&self) -> usize {
+        let of_tlvs = |tlvs: &[(u16, Bytes)]| -> usize {
+            let of_one = |tlv: &(u16, Bytes)| size_of::<u16>() + tlv.1.len();
+            tlvs.iter().map(of_one).sum()
+        };
+        let carried = match &self.kind {
+            EventKind::Message(message) => {
+                let text = message.text.as_ref().map_or(0, String::len);
+                text + message.data.len() + message.user_data_header.len() + of_tlvs(&message.tlvs)
+            }
+            EventKind::Receipt(receipt) => {
+                let about = |about: &AboutRequest| about.request_id.len() + about.client.len();
+                receipt.message_id.len()
+                    + receipt.data.len()
+                    + of_tlvs(&receipt.tlvs)
+                    + receipt.request.as_ref().map_or(0, about)
+            }
+        };
+        self.source.number.len() + self.destination.number.len() + carried
+    }
+}
+
 /// An event that is handed over.
 #[derive(Clone)]
 pub struct Delivery {

@@ -6,13 +6,14 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{
-    HELD_MAX, HOLD, Inbox, Subscription,
+    HELD_MAX, HOLD, Inbox, Subscription, SubscriptionSettings,
     correlate::Correlation,
     event::{Delivery, Event, EventKind},
-    millis, record, remove,
+    millis, record,
     respond::{self, Responder, Verdict},
     seen::{self, Connection, Fingerprint, Repetition},
-    state::{Held, State, Whole, place},
+    state::{Held, State, place},
+    subscription::wanted,
 };
 use crate::store::{Change, StoreError, Table};
 
@@ -24,9 +25,18 @@ enum Target {
     Parts(Vec<usize>),
 }
 
+/// Which bound of a subscription is reached.
+enum Lack {
+    /// `backlog_max`
+    Events,
+    /// `backlog_max_bytes`
+    Bytes,
+}
+
 /// An event on its way to the store.
 struct Arriving {
     event: Arc<Event>,
+    bytes: usize,
     fingerprint: Fingerprint,
     target: Target,
     responder: Responder,
@@ -131,13 +141,15 @@ impl Inbox {
                 Correlation::Refuse => return refused.push((responder, Verdict::Later)),
             }
         }
-        let wanted = self.wanted(&event);
+        let settings = self.subscriptions.iter().map(|own| &own.settings);
+        let wanted = wanted(settings, &event);
         let target = match self.settings.reassemble && place(&event).is_some() {
             true => Target::Parts(wanted),
             false => Target::Subscriptions(wanted),
         };
         arriving.push(Arriving {
             fingerprint: seen::fingerprint(&event),
+            bytes: event.bytes(),
             event: Arc::new(event),
             target,
             responder,
@@ -152,16 +164,6 @@ impl Inbox {
             refused.push((held.responder, Verdict::Later));
         } else {
             state.held.push(held);
-        }
-    }
-
-    /// The subscriptions that get it; the default one if no other wants it.
-    fn wanted(&self, event: &Event) -> Vec<usize> {
-        let wants = |at: &usize| self.subscriptions[*at].settings.wants(event);
-        let named: Vec<usize> = (1..self.subscriptions.len()).filter(wants).collect();
-        match named.is_empty() {
-            true => vec![0],
-            false => named,
         }
     }
 
@@ -241,7 +243,7 @@ impl Inbox {
     }
 
     /// The rows of an event, one for each subscription.
-    fn rows<'a>(
+    pub(super) fn rows<'a>(
         &'a self,
         first: u64,
         subscriptions: &'a [usize],
@@ -274,7 +276,7 @@ impl Inbox {
             .seen
             .remember(batch.seen_key, batch.at_ms, fingerprints, connection);
         for one in &batch.arriving {
-            state.release(one.subscriptions());
+            state.release(one);
             let delivery = |id| Delivery {
                 id,
                 event: Arc::clone(&one.event),
@@ -284,9 +286,12 @@ impl Inbox {
             match &one.target {
                 // The part that it repeats has got into the store meanwhile, and serves.
                 Target::Parts(_) if one.repetition == Repetition::OfStored => {
-                    state.to_remove.push(one.key);
+                    state.to_remove.push((Table::Inbox, one.key));
                 }
-                Target::Parts(_) => state.assemble(batch.now, delivery(one.key)),
+                Target::Parts(_) => {
+                    state.assemble(batch.now, delivery(one.key));
+                    state.place_ended(&self.subscriptions, self.keys_of_a_part());
+                }
                 Target::Subscriptions(all) => {
                     for (key, at) in (one.key..).zip(all) {
                         state.queues[*at].push(delivery(key));
@@ -307,11 +312,17 @@ impl Inbox {
     fn not_stored(&self, batch: Batch, fingerprints: &[Fingerprint], error: &StoreError) {
         let mut state = self.lock();
         state.seen.not_arriving(fingerprints, &batch.connection);
+        // Only then: a store that is out of service for an hour refuses millions.
+        if error.is_in_doubt() {
+            // Gone first, because without the rows of its events it says after a restart that they
+            // are here, and a part that the SMSC sends again would be answered and lost.
+            state.to_remove.push((Table::Seen, batch.seen_key));
+        }
         for one in &batch.arriving {
-            state.release(one.subscriptions());
-            // Only then: a store that is out of service for an hour refuses millions.
+            state.release(one);
             if error.is_in_doubt() {
-                state.to_remove.extend(one.key..one.key + one.rows());
+                let rows = one.key..one.key + one.rows();
+                state.to_remove.extend(rows.map(|key| (Table::Inbox, key)));
             }
             for at in one.subscriptions() {
                 self.subscriptions[*at].metrics.refused_store.increment(1);
@@ -326,70 +337,6 @@ impl Inbox {
     fn settle(&self, batch: &Batch, are_durable: bool) {
         let mut events = batch.arriving.iter().map(|one| &*one.event);
         self.correlate.settled(&mut events, are_durable);
-    }
-
-    /// Writes each message that has become whole, or has waited long enough, in the place of its
-    /// parts. They were acknowledged, so it goes to its subscriptions even if those are full.
-    pub(super) fn take_up_wholes(self: &Arc<Self>) {
-        let mut state = self.lock();
-        if state.wholes.is_empty() {
-            return;
-        }
-        let wholes: Vec<(Whole, Vec<usize>, u64)> = std::mem::take(&mut state.wholes)
-            .into_iter()
-            .map(|whole| {
-                let wanted = self.wanted(&whole.event);
-                let key = state.take_keys(wanted.len() as u64);
-                (whole, wanted, key)
-            })
-            .collect();
-        drop(state);
-        let mut changes = Vec::new();
-        for (whole, wanted, key) in &wholes {
-            changes.extend(self.rows(*key, wanted, whole.received_at_ms, &whole.event));
-            changes.extend(whole.parts.iter().copied().map(remove));
-        }
-        let own = Arc::clone(self);
-        let done = move |result: Result<(), StoreError>| match result {
-            Ok(()) => own.whole_stored(wholes),
-            Err(error) => own.whole_not_stored(wholes, &error),
-        };
-        self.store.write(changes, Box::new(done));
-    }
-
-    fn whole_stored(&self, wholes: Vec<(Whole, Vec<usize>, u64)>) {
-        let now = Instant::now();
-        let mut state = self.lock();
-        for (whole, wanted, first) in wholes {
-            if let EventKind::Message(message) = &whole.event.kind {
-                match message.missing_parts.is_empty() {
-                    true => self.metrics.reassembled.increment(1),
-                    false => self.metrics.incomplete.increment(1),
-                }
-            }
-            let event = Arc::new(whole.event);
-            for (id, at) in (first..).zip(wanted) {
-                state.queues[at].push(Delivery {
-                    id,
-                    event: Arc::clone(&event),
-                    received_at_ms: whole.received_at_ms,
-                    redelivered: whole.redelivered,
-                });
-                self.subscriptions[at].metrics.accepted.increment(1);
-            }
-        }
-        state.hand_over(now);
-    }
-
-    /// The parts stay as they are; it is tried again.
-    fn whole_not_stored(&self, wholes: Vec<(Whole, Vec<usize>, u64)>, error: &StoreError) {
-        let mut state = self.lock();
-        for (whole, wanted, key) in wholes {
-            if error.is_in_doubt() {
-                state.to_remove.extend(key..key + wanted.len() as u64);
-            }
-            state.wholes.push(whole);
-        }
     }
 }
 
@@ -410,20 +357,39 @@ impl State {
             // The part is durable, or already in its whole: only the answer was lost.
             return Some(Verdict::Acknowledged);
         }
-        let mut full = one.subscriptions().iter().filter(|at| {
-            let taken = self.queues[**at].len() + self.reserved[**at];
-            taken >= subscriptions[**at].settings.backlog_max
-        });
-        if let Some(at) = full.next() {
-            subscriptions[*at].metrics.refused_full.increment(1);
+        for at in one.subscriptions() {
+            let Subscription { settings, metrics } = &subscriptions[*at];
+            let refused = match self.lack(*at, one.bytes, settings) {
+                None => continue,
+                Some(Lack::Events) => &metrics.refused_full,
+                Some(Lack::Bytes) => &metrics.refused_bytes,
+            };
+            refused.increment(1);
             return Some(Verdict::Later);
         }
         self.seen.arrives(one.fingerprint, connection);
-        one.key = self.take_keys(one.rows());
+        one.key = self.take_keys(match one.target {
+            Target::Subscriptions(_) => one.rows(),
+            // Those of the whole, if this part ends it: its place is the one of that part.
+            Target::Parts(_) => subscriptions.len() as u64,
+        });
         for at in one.subscriptions() {
-            self.reserved[*at] += 1;
+            self.reserved[*at].events += 1;
+            self.reserved[*at].bytes += one.bytes;
         }
         None
+    }
+
+    /// What a subscription has too little of for one more event of so many octets.
+    fn lack(&self, at: usize, bytes: usize, settings: &SubscriptionSettings) -> Option<Lack> {
+        let (queue, reserved) = (&self.queues[at], self.reserved[at]);
+        let events = queue.len() + reserved.events;
+        if events >= settings.backlog_max {
+            return Some(Lack::Events);
+        }
+        // One that is too large by itself is let in where nothing else is: nobody else could take it.
+        let fits = queue.bytes() + reserved.bytes + bytes <= settings.backlog_max_bytes;
+        (!fits && events > 0).then_some(Lack::Bytes)
     }
 
     fn repetition(&self, at_ms: i64, of: &Fingerprint, connection: &Connection) -> Repetition {
@@ -439,13 +405,14 @@ impl State {
         }
     }
 
-    fn release(&mut self, subscriptions: &[usize]) {
-        for at in subscriptions {
-            self.reserved[*at] -= 1;
+    fn release(&mut self, one: &Arriving) {
+        for at in one.subscriptions() {
+            self.reserved[*at].events -= 1;
+            self.reserved[*at].bytes -= one.bytes;
         }
     }
 
-    fn take_keys(&mut self, count: u64) -> u64 {
+    pub(super) fn take_keys(&mut self, count: u64) -> u64 {
         let first = self.next_key;
         self.next_key += count;
         first

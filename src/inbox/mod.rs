@@ -13,6 +13,14 @@
 //! be stored, or has no room in a subscription that wants it, is answered with a temporary error, so
 //! that the SMSC keeps it and sends it again. The inbox must never answer yes on its own, and never
 //! forget what it answered yes to before a subscriber acknowledged it.
+//!
+//! # Order
+//! To one subscription, the events of one source address are handed over in the order in which they
+//! arrived, also when they are handed over again and after a restart. A message or receipt arrives
+//! with the deliver_sm that is answered ESME_ROK; a long message with the one that ends it, whichever
+//! part that brings; one that is given up without its last parts, when it is given up. What an SMSC was told to
+//! send again has not arrived. The keys of rows are taken in this order and written in this order, so
+//! a key says the place of an event.
 
 mod consumer;
 mod correlate;
@@ -27,6 +35,7 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 mod whole;
+mod wholes;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -41,7 +50,11 @@ pub use correlate::{Correlate, Correlation, Uncorrelated};
 pub use event::{AboutRequest, Delivery, Event, EventKind, MobileOriginated, Receipt};
 pub use respond::{Respond, Responder, Verdict};
 pub use seen::SEEN_MAX;
-pub use subscription::{BACKLOG_MAX_DEFAULT, DEFAULT, NumberPattern, SubscriptionSettings, fold};
+pub use state::WaitingParts;
+pub use subscription::{
+    BACKLOG_MAX_BYTES_DEFAULT, BACKLOG_MAX_DEFAULT, DEFAULT, NumberPattern, SubscriptionSettings,
+    fold,
+};
 
 use crate::{
     clock,
@@ -68,6 +81,10 @@ pub const MESSAGES_IN_PARTS_MAX: usize = 10_000;
 
 /// The same, for the parts of all of them.
 pub const PARTS_MAX: usize = 50_000;
+
+/// Octets of these parts: twice what as many ordinary ones have, so that only parts of many kilobytes,
+/// which nobody needs, reach it.
+pub const PARTS_BYTES_MAX: usize = 64 << 20;
 
 /// Rows that are removed with one write of tidying up: one that the store cannot take beside the
 /// traffic would be refused again and again.
@@ -107,6 +124,8 @@ pub struct Counts {
     pub subscription: Arc<str>,
     /// Events that wait or are unacknowledged.
     pub backlog: usize,
+    /// Their octets, as [`Event::bytes`] counts them.
+    pub backlog_bytes: usize,
     /// Events at consumers.
     pub unacknowledged: usize,
     /// Open calls of `Receive`.
@@ -123,9 +142,10 @@ pub struct Inbox {
     store: Store,
     correlate: Arc<dyn Correlate>,
     metrics: InboxMetrics,
-    /// Held from the question what receipts belong to until their write is in the store's channel:
-    /// the state of a whole message counts the receipts asked before, so they must also be handed
-    /// over before, whatever link brought them.
+    /// Held from the question what receipts belong to, and from the taking of keys, until the write is
+    /// in the store's channel. The state of a whole message counts the receipts asked before, so they
+    /// must also be handed over before, whatever link brought them; and what has the lower key must
+    /// be stored first, because its key is its place.
     turn: Mutex<()>,
     state: Mutex<State>,
 }
@@ -237,6 +257,7 @@ impl Inbox {
             .map(|(queue, subscription)| Counts {
                 subscription: Arc::clone(&subscription.settings.name),
                 backlog: queue.len(),
+                backlog_bytes: queue.bytes(),
                 unacknowledged: queue.unacknowledged(),
                 consumers: queue.consumers(),
                 oldest_age: queue.oldest_ms().map_or(Duration::ZERO, |oldest| {
@@ -246,11 +267,23 @@ impl Inbox {
             .collect()
     }
 
-    /// Brings the gauges of each subscription up to date.
+    /// Long messages that are not whole yet.
+    pub fn waiting_parts(&self, now: Instant) -> WaitingParts {
+        let timeout = self.settings.reassembly_timeout;
+        self.lock().waiting_parts(now, timeout)
+    }
+
+    /// Brings the gauges up to date.
     pub fn publish(&self, now: Instant) {
+        let waiting = self.waiting_parts(now);
+        self.metrics.parts_waiting.set(waiting.parts as f64);
+        self.metrics.parts_bytes.set(waiting.bytes as f64);
+        let age_s = waiting.oldest_age.as_secs_f64();
+        self.metrics.parts_oldest_age.set(age_s);
         for (counts, subscription) in self.counts(now).iter().zip(&self.subscriptions) {
             let metrics = &subscription.metrics;
             metrics.backlog.set(counts.backlog as f64);
+            metrics.backlog_bytes.set(counts.backlog_bytes as f64);
             metrics.unacknowledged.set(counts.unacknowledged as f64);
             metrics.consumers.set(counts.consumers as f64);
             metrics.oldest_age.set(counts.oldest_age.as_secs_f64());
@@ -260,17 +293,17 @@ impl Inbox {
     /// Removes rows; what could not be removed now is tried again later. A row that survives a crash
     /// is handed over once more, marked.
     fn remove(self: &Arc<Self>, changes: Vec<Change>) {
-        let keys: Vec<u64> = changes
+        let rows: Vec<(Table, u64)> = changes
             .iter()
             .filter_map(|change| match change {
-                Change::Remove { key, .. } => Some(*key),
+                Change::Remove { table, key } => Some((*table, *key)),
                 Change::Put { .. } | Change::RemoveBelow { .. } => None,
             })
             .collect();
         let own = Arc::clone(self);
         let done = move |result: Result<(), StoreError>| {
             if result.is_err() {
-                own.lock().to_remove.extend(keys);
+                own.lock().to_remove.extend(rows);
             }
         };
         self.store.write(changes, Box::new(done));
@@ -286,8 +319,7 @@ impl Inbox {
     }
 }
 
-fn remove(key: u64) -> Change {
-    let table = Table::Inbox;
+fn remove((table, key): (Table, u64)) -> Change {
     Change::Remove { table, key }
 }
 
@@ -308,7 +340,11 @@ fn load(
     state: &mut State,
 ) -> Result<(), StoreError> {
     let (now, mut events, mut unreadable, mut orphans) = (Instant::now(), 0_u64, 0_u64, 0_u64);
+    let mut last_key = 0;
     store.load(Table::Inbox, &mut |key, row| {
+        // What the row before has made whole has the keys up to this one for its rows.
+        state.place_ended(subscriptions, key - last_key);
+        last_key = key;
         state.next_key = state.next_key.max(key + 1);
         let Some(record) = record::decode(&Bytes::copy_from_slice(row)) else {
             unreadable += 1;
@@ -330,6 +366,7 @@ fn load(
         orphans += u64::from(at.is_none());
         state.queues[at.unwrap_or(0)].push(delivery);
     })?;
+    state.place_ended(subscriptions, u64::MAX - last_key);
     store.load(Table::Seen, &mut |key, row| {
         state.next_seen = state.next_seen.max(key + 1);
         if let Some((at_ms, fingerprints)) = seen::decode(row) {

@@ -6,8 +6,10 @@
 //!               └── given back ─┘  not in time, or its consumer is gone; marked redelivered
 //! ```
 //!
-//! The events of one source address are at one consumer at a time, in order, also when they are
-//! given back. It must never lose an event that nobody acknowledged.
+//! The events of one source address are at one consumer at a time, in the order of their ids, also
+//! when they are given back. One whose row is still to be written keeps its place: those behind it
+//! wait. It must never lose an event that nobody acknowledged, and never hand one over before it is
+//! in the store.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -31,6 +33,8 @@ pub(super) struct Queue {
     /// Where the search for a consumer with room begins, so that they take turns.
     turn: usize,
     out: usize,
+    /// Octets of all entries.
+    bytes: usize,
     /// What was handed over, in the order of its deadline.
     deadlines: VecDeque<(Instant, u64)>,
 }
@@ -39,19 +43,24 @@ struct Entry {
     event: Arc<Event>,
     received_at_ms: i64,
     redelivered: bool,
+    is_stored: bool,
     /// When it is given back; `None` while it waits.
     deadline: Option<Instant>,
 }
 
 #[derive(Default)]
 struct Source {
+    /// By id. The source stands in a line exactly while the first of them is stored.
     waiting: VecDeque<u64>,
     /// Its events at the owner.
     out: BTreeSet<u64>,
     owner: Option<u64>,
-    /// Its place in the only line that it stands in.
+    /// Its place in the only line that it stands in, or [`NOWHERE`].
     place: u64,
 }
+
+/// No place in any line.
+const NOWHERE: u64 = 0;
 
 /// A source in a line. One that has got another place since then is passed over: to look for it and
 /// take it out would cost as much as the line is long, at each acknowledgement.
@@ -80,35 +89,68 @@ impl Queue {
             consumers: Vec::new(),
             turn: 0,
             out: 0,
+            bytes: 0,
             deadlines: VecDeque::new(),
         }
     }
 
-    /// Adds an event behind all others of its source.
+    /// Adds an event that is in the store. Ids grow as events arrive, and say its place among those
+    /// of its source.
     pub(super) fn push(&mut self, delivery: Delivery) {
-        let number = delivery.event.source.number.clone();
-        self.entries.insert(
-            delivery.id,
-            Entry {
-                event: delivery.event,
-                received_at_ms: delivery.received_at_ms,
-                redelivered: delivery.redelivered,
-                deadline: None,
-            },
-        );
-        let source = self.sources.entry(number.clone()).or_default();
-        source.waiting.push_back(delivery.id);
-        if source.waiting.len() == 1 {
+        self.add(delivery, true);
+    }
+
+    /// Keeps the place of an event that is about to be stored.
+    pub(super) fn keep_place(&mut self, delivery: Delivery) {
+        self.add(delivery, false);
+    }
+
+    /// An event whose place was kept is in the store.
+    pub(super) fn stored(&mut self, id: u64) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        entry.is_stored = true;
+        let number = entry.event.source.number.clone();
+        let source = self.sources.get(&number);
+        if source.is_some_and(|source| source.waiting.front() == Some(&id)) {
             self.line_up(number);
         }
     }
 
-    /// Puts a source that waits where it will be looked for, and nowhere else.
+    fn add(&mut self, delivery: Delivery, is_stored: bool) {
+        let id = delivery.id;
+        let number = delivery.event.source.number.clone();
+        self.bytes += delivery.event.bytes();
+        self.entries.insert(
+            id,
+            Entry {
+                event: delivery.event,
+                received_at_ms: delivery.received_at_ms,
+                redelivered: delivery.redelivered,
+                is_stored,
+                deadline: None,
+            },
+        );
+        let source = self.sources.entry(number.clone()).or_default();
+        let at = source.waiting.partition_point(|earlier| *earlier < id);
+        source.waiting.insert(at, id);
+        if at == 0 {
+            self.line_up(number);
+        }
+    }
+
+    /// Puts a source whose first event may be handed over where it will be looked for, and nowhere
+    /// else.
     fn line_up(&mut self, number: Bytes) {
         let place = self.next_place;
         let Some(source) = self.sources.get_mut(&number) else {
             return;
         };
+        if !first_is_stored(&self.entries, source) {
+            source.place = NOWHERE;
+            return;
+        }
         self.next_place += 1;
         source.place = place;
         let owner = source.owner;
@@ -190,8 +232,9 @@ impl Queue {
         };
         source.owner = Some(consumer.id);
         source.out.insert(id);
-        if !source.waiting.is_empty() {
-            consumer.more.push_back(next);
+        match first_is_stored(&self.entries, source) {
+            true => consumer.more.push_back(next),
+            false => source.place = NOWHERE,
         }
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
@@ -230,6 +273,7 @@ impl Queue {
                 continue;
             };
             let number = entry.event.source.number.clone();
+            let bytes = entry.event.bytes();
             let redelivered = entry.redelivered;
             let Some(source) = self.sources.get_mut(&number) else {
                 continue;
@@ -244,6 +288,7 @@ impl Queue {
             let has_more = !source.waiting.is_empty();
             self.entries.remove(id);
             self.out -= 1;
+            self.bytes -= bytes;
             gone.push(*id);
             if let Some(own) = self.consumer(consumer) {
                 own.credit += 1;
@@ -281,7 +326,8 @@ impl Queue {
         before - self.out
     }
 
-    /// Puts what a source has at its consumer in front of what waits, in its order.
+    /// Puts what a source has at its consumer in front of what waits, in its order: all of it was
+    /// handed over before anything that waits, so its ids are lower.
     fn give_back(&mut self, number: &Bytes) {
         let Some(source) = self.sources.get_mut(number) else {
             return;
@@ -313,6 +359,11 @@ impl Queue {
         self.entries.len()
     }
 
+    /// Octets of these events, as [`Event::bytes`] counts them.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Events at consumers.
     pub(super) fn unacknowledged(&self) -> usize {
         self.out
@@ -329,6 +380,11 @@ impl Queue {
             .next()
             .map(|entry| entry.received_at_ms)
     }
+}
+
+fn first_is_stored(entries: &BTreeMap<u64, Entry>, source: &Source) -> bool {
+    let first = source.waiting.front().and_then(|id| entries.get(id));
+    first.is_some_and(|entry| entry.is_stored)
 }
 
 #[cfg(test)]
@@ -398,9 +454,56 @@ mod tests {
         assert_eq!(marked, [true, true, false]);
     }
 
+    #[test]
+    fn what_is_not_stored_yet_keeps_its_place_and_holds_up_its_own_source_alone() {
+        let (mut queue, now) = (Queue::new(REDELIVER), Instant::now());
+        queue.attach(1, 10);
+        queue.push(delivery(1, 7));
+        queue.keep_place(delivery(2, 7));
+        queue.push(delivery(3, 7));
+        queue.push(delivery(4, 8));
+        queue.hand_over(now);
+        assert_eq!(ids(&queue.take_ready(1)), [1, 4]);
+        queue.acknowledge(1, &[1], &mut Vec::new());
+        queue.hand_over(now);
+        assert_eq!(ids(&queue.take_ready(1)), [] as [u64; 0]);
+        queue.stored(2);
+        queue.hand_over(now);
+        assert_eq!(ids(&queue.take_ready(1)), [2, 3]);
+    }
+
+    #[test]
+    fn a_place_kept_in_front_of_what_waits_holds_it_up() {
+        let (mut queue, now) = (Queue::new(REDELIVER), Instant::now());
+        queue.push(delivery(2, 7));
+        queue.keep_place(delivery(1, 7));
+        queue.attach(1, 10);
+        queue.hand_over(now);
+        assert_eq!(ids(&queue.take_ready(1)), [] as [u64; 0]);
+        queue.stored(1);
+        queue.hand_over(now);
+        assert_eq!(ids(&queue.take_ready(1)), [1, 2]);
+    }
+
+    #[test]
+    fn the_octets_of_what_was_acknowledged_are_counted_no_more() {
+        let (mut queue, now) = (Queue::new(REDELIVER), Instant::now());
+        queue.push(delivery(1, 7));
+        let one = queue.bytes();
+        queue.push(delivery(2, 7));
+        assert!(one > 0 && queue.bytes() == 2 * one);
+        queue.attach(1, 10);
+        queue.hand_over(now);
+        queue.acknowledge(1, &[1, 2], &mut Vec::new());
+        assert_eq!(queue.bytes(), 0);
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
         Push(u8),
+        KeepPlace(u8),
+        /// The so manieth of those whose place is kept.
+        Stored(usize),
         Attach(u64, u32),
         Detach(u64),
         Fetch(u64),
@@ -413,6 +516,8 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             4 => (0..4u8).prop_map(Step::Push),
+            2 => (0..4u8).prop_map(Step::KeepPlace),
+            3 => any::<usize>().prop_map(Step::Stored),
             1 => (0..3u64, 1..5u32).prop_map(|(id, credit)| Step::Attach(id, credit)),
             1 => (0..3u64).prop_map(Step::Detach),
             3 => (0..3u64).prop_map(Step::Fetch),
@@ -426,6 +531,7 @@ mod tests {
     #[derive(Default)]
     struct Model {
         open: BTreeMap<u64, u8>,
+        unstored: BTreeSet<u64>,
         attached: BTreeSet<u64>,
         held: Map<u64, Vec<u64>>,
         fetched: BTreeSet<u64>,
@@ -438,6 +544,7 @@ mod tests {
         fn fetch(&mut self, consumer: u64, deliveries: &[Delivery]) {
             for delivery in deliveries {
                 let source = self.open[&delivery.id];
+                assert!(!self.unstored.contains(&delivery.id), "not stored yet");
                 if self.fetched.contains(&delivery.id) {
                     assert!(delivery.redelivered, "{} is not marked", delivery.id);
                 }
@@ -486,6 +593,20 @@ mod tests {
                         model.open.insert(next_id, source);
                         queue.push(delivery(next_id, source));
                     }
+                    Step::KeepPlace(source) => {
+                        next_id += 1;
+                        model.open.insert(next_id, source);
+                        model.unstored.insert(next_id);
+                        queue.keep_place(delivery(next_id, source));
+                    }
+                    Step::Stored(which) => {
+                        let count = model.unstored.len().max(1);
+                        let id = model.unstored.iter().nth(which % count).copied();
+                        if let Some(id) = id {
+                            model.unstored.remove(&id);
+                            queue.stored(id);
+                        }
+                    }
                     Step::Attach(id, credit) if model.attached.insert(id) => {
                         queue.attach(id, credit);
                     }
@@ -517,6 +638,7 @@ mod tests {
                         }
                         model.attached.clear();
                         model.held.clear();
+                        model.unstored.clear();
                     }
                     Step::Attach(..) => {}
                 }
@@ -527,10 +649,11 @@ mod tests {
                     let source = queue.sources.get(&next.number);
                     source.is_some_and(|source| source.place == next.place)
                 });
-                let waiting = queue.sources.values().filter(|own| !own.waiting.is_empty());
+                let waiting = queue.sources.values().filter(|own| first_is_stored(&queue.entries, own));
                 prop_assert_eq!(places.count(), waiting.count(), "each stands in one line");
             }
             model.attached.iter().for_each(|id| queue.detach(*id));
+            model.unstored.iter().for_each(|id| queue.stored(*id));
             let mut left = drain(&mut queue, start);
             left.sort_unstable();
             prop_assert_eq!(left, model.open.keys().copied().collect::<Vec<_>>());

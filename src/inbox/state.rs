@@ -1,18 +1,25 @@
 //! What the inbox holds in memory, behind one lock. It does no I/O and tells nobody.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::Notify;
 
 use super::{
-    InboxSettings, MESSAGES_IN_PARTS_MAX, PARTS_MAX,
+    InboxSettings, MESSAGES_IN_PARTS_MAX, PARTS_BYTES_MAX, PARTS_MAX,
     event::{Delivery, Event, EventKind},
     queue::Queue,
     respond::Responder,
     seen::Seen,
     whole,
 };
-use crate::smpp::reassembly::{Added, Assembly, Key, Limits};
+use crate::{
+    smpp::reassembly::{Added, Assembly, Key, Limits},
+    store::Table,
+};
 
 /// A receipt that came before its submit_sm_resp.
 pub(super) struct Held {
@@ -24,17 +31,36 @@ pub(super) struct Held {
 
 /// A message whose parts are durable, and which is to take their place.
 pub(super) struct Whole {
-    pub event: Event,
+    pub event: Arc<Event>,
     pub received_at_ms: i64,
     pub redelivered: bool,
     /// The rows of its parts.
     pub parts: Vec<u64>,
+    /// The first of the keys that were kept with the part that ended it; `None` if none did, and it
+    /// was given up.
+    pub key: Option<u64>,
+}
+
+/// One that has its place in the queues, and is to be written.
+pub(super) struct Placed {
+    pub whole: Whole,
+    /// The key of its first row; the others follow.
+    pub key: u64,
+    /// Its subscriptions.
+    pub wanted: Vec<usize>,
+}
+
+/// What is kept free in a subscription.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Reserved {
+    pub events: usize,
+    pub bytes: usize,
 }
 
 pub(super) struct State {
     pub queues: Vec<Queue>,
     /// Events on their way to the store, by subscription: room is kept for them.
-    pub reserved: Vec<usize>,
+    pub reserved: Vec<Reserved>,
     pub next_key: u64,
     pub next_seen: u64,
     pub next_consumer: u64,
@@ -44,10 +70,14 @@ pub(super) struct State {
     pub live: HashMap<Arc<str>, u64>,
     pub held: Vec<Held>,
     parts: Assembly<Delivery>,
-    /// Messages to be written in the place of their parts.
+    /// Octets of these parts.
+    parts_bytes: usize,
+    /// Messages that have no place yet among the events of their source.
     pub wholes: Vec<Whole>,
-    /// Rows that should not be there any more.
-    pub to_remove: Vec<u64>,
+    /// Messages to be written in the place of their parts.
+    pub placed: Vec<Placed>,
+    /// Rows that should not be there any more, in the order in which they are to go.
+    pub to_remove: Vec<(Table, u64)>,
     pub closed: bool,
 }
 
@@ -57,7 +87,7 @@ impl State {
         let queue = || Queue::new(settings.redeliver_after);
         Self {
             queues: (0..subscriptions).map(|_| queue()).collect(),
-            reserved: vec![0; subscriptions],
+            reserved: vec![Reserved::default(); subscriptions],
             next_key: 1,
             next_seen: 1,
             next_consumer: 1,
@@ -70,7 +100,9 @@ impl State {
                 parts_max: PARTS_MAX,
                 timeout: settings.reassembly_timeout,
             }),
+            parts_bytes: 0,
             wholes: Vec::new(),
+            placed: Vec::new(),
             to_remove: Vec::new(),
             closed: false,
         }
@@ -88,14 +120,22 @@ impl State {
         }
     }
 
-    /// Adds a part that is durable. What becomes whole by it is put to `wholes`.
+    /// Adds a part that is durable. What becomes whole by it, or has to go for it, is put to `wholes`.
     pub(super) fn assemble(&mut self, now: Instant, part: Delivery) {
+        let (id, bytes) = (part.id, part.event.bytes());
         let Some((key, number)) = place(&part.event) else {
-            return self.finish([Some(part)]);
+            return self.finish([Some(part)], Some(id));
         };
         match self.parts.add(now, key.clone(), number, part) {
-            Added::Waiting => {}
-            Added::Complete(parts) => self.finish(parts.into_iter().map(Some)),
+            Added::Waiting => {
+                self.parts_bytes += bytes;
+                self.keep_within_bytes();
+            }
+            Added::Complete(parts) => {
+                // The last one was never counted.
+                self.parts_bytes += bytes;
+                self.finish_held(parts.into_iter().map(Some), Some(id));
+            }
             Added::Duplicate(part) => {
                 let is_same = self
                     .parts
@@ -103,7 +143,7 @@ impl State {
                     .is_some_and(|held| held.event.kind == part.event.kind);
                 match is_same {
                     // The SMSC sent it again; the first one serves.
-                    true => self.to_remove.push(part.id),
+                    true => self.to_remove.push((Table::Inbox, part.id)),
                     // A later message with the same reference. Neither can be told whole, and
                     // neither is lost: this part goes on alone.
                     false => self.finish_alone(key.total, number, part),
@@ -111,7 +151,7 @@ impl State {
             }
             Added::Full(part) => {
                 if let Some((_, slots)) = self.parts.take_oldest() {
-                    self.finish(slots);
+                    self.finish_held(slots, None);
                     self.assemble(now, part);
                 } else {
                     self.finish_alone(key.total, number, part);
@@ -121,22 +161,43 @@ impl State {
     }
 
     fn finish_alone(&mut self, total: u8, number: u8, part: Delivery) {
+        let id = part.id;
         let mut part = Some(part);
         let slots = (1..=total).map(|slot| match slot == number {
             true => part.take(),
             false => None,
         });
-        self.finish(slots.collect::<Vec<_>>());
+        self.finish(slots.collect::<Vec<_>>(), Some(id));
+    }
+
+    fn keep_within_bytes(&mut self) {
+        while self.parts_bytes > PARTS_BYTES_MAX
+            && let Some((_, slots)) = self.parts.take_oldest()
+        {
+            self.finish_held(slots, None);
+        }
     }
 
     /// Takes the messages whose time is over.
     pub(super) fn give_up_parts(&mut self, now: Instant) {
         while let Some((_, slots)) = self.parts.take_expired(now) {
-            self.finish(slots);
+            self.finish_held(slots, None);
         }
     }
 
-    fn finish(&mut self, slots: impl IntoIterator<Item = Option<Delivery>>) {
+    /// Ends a message whose parts were held.
+    fn finish_held(
+        &mut self,
+        slots: impl IntoIterator<Item = Option<Delivery>>,
+        ended_by: Option<u64>,
+    ) {
+        let slots: Vec<Option<Delivery>> = slots.into_iter().collect();
+        let bytes: usize = slots.iter().flatten().map(|part| part.event.bytes()).sum();
+        self.parts_bytes -= bytes;
+        self.finish(slots, ended_by);
+    }
+
+    fn finish(&mut self, slots: impl IntoIterator<Item = Option<Delivery>>, ended_by: Option<u64>) {
         let slots: Vec<Option<Delivery>> = slots.into_iter().collect();
         let events: Vec<Option<&Event>> = slots
             .iter()
@@ -150,12 +211,36 @@ impl State {
             return;
         };
         self.wholes.push(Whole {
-            event,
+            event: Arc::new(event),
             received_at_ms,
             redelivered: arrived().any(|part| part.redelivered),
             parts: arrived().map(|part| part.id).collect(),
+            key: ended_by,
         });
     }
+
+    /// Parts that wait for others, their octets, and for how long the longest has waited here.
+    pub(super) fn waiting_parts(&self, now: Instant, timeout: Duration) -> WaitingParts {
+        let deadline = self.parts.next_deadline();
+        WaitingParts {
+            parts: self.parts.parts(),
+            bytes: self.parts_bytes,
+            oldest_age: deadline.map_or(Duration::ZERO, |deadline| {
+                timeout.saturating_sub(deadline.saturating_duration_since(now))
+            }),
+        }
+    }
+}
+
+/// Long messages that are not whole yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitingParts {
+    /// Their parts that have arrived.
+    pub parts: usize,
+    /// The octets of these, as [`Event::bytes`] counts them.
+    pub bytes: usize,
+    /// How long the oldest message has waited, counted from its first part or the last start.
+    pub oldest_age: Duration,
 }
 
 /// Where a part belongs; `None` if it is a message by itself.

@@ -11,6 +11,10 @@ pub const DEFAULT: &str = "default";
 /// Events that a subscription keeps at most if it does not say; some hundred megabytes of memory.
 pub const BACKLOG_MAX_DEFAULT: usize = 100_000;
 
+/// Octets of these events at most if it does not say: short messages reach the number of events
+/// first, and messages of 64 KB, which a message_payload allows, reach this.
+pub const BACKLOG_MAX_BYTES_DEFAULT: usize = 256 << 20;
+
 /// A subscription as it is configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriptionSettings {
@@ -32,6 +36,8 @@ pub struct SubscriptionSettings {
     pub receipts_of: Option<Arc<str>>,
     /// Events that wait or are unacknowledged at most; with more the SMSC is told to try later.
     pub backlog_max: usize,
+    /// Their octets at most, as [`Event::bytes`] counts them, for the same.
+    pub backlog_max_bytes: usize,
 }
 
 impl SubscriptionSettings {
@@ -47,6 +53,7 @@ impl SubscriptionSettings {
             keywords: Vec::new(),
             receipts_of: None,
             backlog_max: BACKLOG_MAX_DEFAULT,
+            backlog_max_bytes: BACKLOG_MAX_BYTES_DEFAULT,
         }
     }
 
@@ -70,6 +77,20 @@ impl SubscriptionSettings {
                     })
             }
         }
+    }
+}
+
+/// The places of those that get it; the first, which is the default one, if no other wants it.
+pub(super) fn wanted<'a>(
+    all: impl Iterator<Item = &'a SubscriptionSettings>,
+    event: &Event,
+) -> Vec<usize> {
+    let others = all.enumerate().skip(1);
+    let wanting = others.filter(|(_, settings)| settings.wants(event));
+    let wanting: Vec<usize> = wanting.map(|(at, _)| at).collect();
+    match wanting.is_empty() {
+        true => vec![0],
+        false => wanting,
     }
 }
 

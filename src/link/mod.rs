@@ -7,6 +7,7 @@ mod backoff;
 mod bank;
 mod door;
 mod driver;
+pub mod expiry;
 mod incoming;
 mod lanes;
 mod lobby;

@@ -7,7 +7,10 @@ use std::{
     str::FromStr,
 };
 
-use super::tls::{Tls, TlsAccept};
+use super::{
+    expiry::Expiry,
+    tls::{Tls, TlsAccept},
+};
 use crate::smpp::{
     COctetString,
     octets::Password,
@@ -62,6 +65,19 @@ pub enum Greeting {
 }
 
 impl Reach {
+    /// Until when the certificates are good that connections either way need.
+    pub fn certificates_end(&self) -> Expiry {
+        let dialled = self
+            .dials()
+            .and_then(|dial| Some(dial.tls.as_ref()?.expiry()));
+        let accepted = || {
+            self.listens()
+                .and_then(|own| Some(own.tls.as_ref()?.expiry()))
+        };
+        // Both ways show the same files.
+        dialled.or_else(accepted).unwrap_or_default()
+    }
+
     /// By a connection of ours to `host:port`, in plain TCP.
     pub fn dial(address: impl Into<String>) -> Self {
         Self::Dial(Dial {

@@ -27,12 +27,14 @@ use tokio_rustls::{
     },
 };
 
+use super::expiry::{Expiry, not_after};
 pub use accept::TlsAccept;
 
 /// Everything that a TLS connection to one peer needs. Its key is never shown.
 #[derive(Clone)]
 pub struct Tls {
     connector: TlsConnector,
+    expiry: Expiry,
     server_name: ServerName<'static>,
     shows_certificate: bool,
 }
@@ -67,6 +69,19 @@ pub enum TlsError {
     /// `key`
     #[error("{0}")]
     Key(String),
+}
+
+/// Until when the certificates of these files are good. A file that holds none has no end.
+pub fn expiry(ca: &str, identity: Option<Identity<'_>>) -> Expiry {
+    let ends = |pem: &str| certificates(pem).unwrap_or_default().into_iter();
+    Expiry {
+        ca: ends(ca).filter_map(|root| not_after(&root)).max(),
+        certificate: identity.and_then(|own| {
+            ends(own.certificate)
+                .filter_map(|one| not_after(&one))
+                .min()
+        }),
+    }
 }
 
 /// The name that the peer's certificate must be for: a DNS name or an IP address.
@@ -109,9 +124,15 @@ impl Tls {
         };
         Ok(Self {
             connector: TlsConnector::from(Arc::new(config)),
+            expiry: expiry(ca, identity),
             server_name,
             shows_certificate: identity.is_some(),
         })
+    }
+
+    /// Until when its certificates are good.
+    pub fn expiry(&self) -> Expiry {
+        self.expiry
     }
 
     /// The handshake.

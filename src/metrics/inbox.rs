@@ -6,8 +6,9 @@ use metrics::{Counter, Gauge, counter, gauge};
 use super::{
     Metrics,
     names::{
-        INBOX_ACCEPTED, INBOX_BACKLOG, INBOX_CONSUMERS, INBOX_EVENTS, INBOX_LONG_MESSAGES,
-        INBOX_OLDEST_AGE, INBOX_REDELIVERED, INBOX_REFUSED, INBOX_UNACKNOWLEDGED,
+        INBOX_ACCEPTED, INBOX_BACKLOG, INBOX_BACKLOG_BYTES, INBOX_CONSUMERS, INBOX_EVENTS,
+        INBOX_LONG_MESSAGES, INBOX_OLDEST_AGE, INBOX_PARTS_BYTES, INBOX_PARTS_OLDEST_AGE,
+        INBOX_PARTS_WAITING, INBOX_REDELIVERED, INBOX_REFUSED, INBOX_UNACKNOWLEDGED,
     },
 };
 
@@ -21,6 +22,9 @@ impl Metrics {
             never: event("never"),
             reassembled: counter!(INBOX_LONG_MESSAGES, "end" => "whole"),
             incomplete: counter!(INBOX_LONG_MESSAGES, "end" => "incomplete"),
+            parts_waiting: gauge!(INBOX_PARTS_WAITING),
+            parts_bytes: gauge!(INBOX_PARTS_BYTES),
+            parts_oldest_age: gauge!(INBOX_PARTS_OLDEST_AGE),
         })
     }
 
@@ -32,9 +36,11 @@ impl Metrics {
         self.with(|| SubscriptionMetrics {
             accepted: counter!(INBOX_ACCEPTED, "subscription" => name()),
             refused_full: refused("full"),
+            refused_bytes: refused("bytes"),
             refused_store: refused("store"),
             redelivered: counter!(INBOX_REDELIVERED, "subscription" => name()),
             backlog: gauge!(INBOX_BACKLOG, "subscription" => name()),
+            backlog_bytes: gauge!(INBOX_BACKLOG_BYTES, "subscription" => name()),
             unacknowledged: gauge!(INBOX_UNACKNOWLEDGED, "subscription" => name()),
             consumers: gauge!(INBOX_CONSUMERS, "subscription" => name()),
             oldest_age: gauge!(INBOX_OLDEST_AGE, "subscription" => name()),
@@ -54,6 +60,9 @@ pub struct InboxMetrics {
     pub never: Counter,
     pub reassembled: Counter,
     pub incomplete: Counter,
+    pub parts_waiting: Gauge,
+    pub parts_bytes: Gauge,
+    pub parts_oldest_age: Gauge,
 }
 
 /// The handles of one subscription.
@@ -65,9 +74,11 @@ pub struct InboxMetrics {
 pub struct SubscriptionMetrics {
     pub accepted: Counter,
     pub refused_full: Counter,
+    pub refused_bytes: Counter,
     pub refused_store: Counter,
     pub redelivered: Counter,
     pub backlog: Gauge,
+    pub backlog_bytes: Gauge,
     pub unacknowledged: Gauge,
     pub consumers: Gauge,
     pub oldest_age: Gauge,

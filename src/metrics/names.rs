@@ -74,7 +74,7 @@ pub const COUNTERS: &[(&str, &str)] = &[
     ),
     (
         INBOX_REFUSED,
-        "Events that a subscription could not take, by why: full or store.",
+        "Events that a subscription could not take, by why: full, bytes or store.",
     ),
     (
         INBOX_REDELIVERED,
@@ -154,8 +154,25 @@ pub const GAUGES: &[(&str, &str)] = &[
         "Payments kept for a look-up, final and open together.",
     ),
     (
+        PEER_CERTIFICATE_EXPIRES,
+        "Seconds until a certificate of a peer's tls section expires, by kind: ca or client; negative once it has.",
+    ),
+    (
         INBOX_BACKLOG,
         "Durable events of a subscription that nobody has acknowledged.",
+    ),
+    (
+        INBOX_BACKLOG_BYTES,
+        "Octets of these events: what backlog_max_bytes bounds.",
+    ),
+    (
+        INBOX_PARTS_WAITING,
+        "Parts of long messages that wait for the others.",
+    ),
+    (INBOX_PARTS_BYTES, "Octets of the parts that wait."),
+    (
+        INBOX_PARTS_OLDEST_AGE,
+        "Seconds that the oldest long message has waited for its parts.",
     ),
     (
         INBOX_UNACKNOWLEDGED,
@@ -237,12 +254,17 @@ pub(super) const REVERSAL_OLDEST_AGE: &str = "sampan_reversal_oldest_age_seconds
 pub(super) const REVERSALS_FAILED: &str = "sampan_reversals_failed";
 pub(super) const PAYMENT_RECORDS: &str = "sampan_payment_records";
 pub(super) const LATE_ANSWERS: &str = "sampan_late_answers_total";
+pub(super) const PEER_CERTIFICATE_EXPIRES: &str = "sampan_peer_certificate_expires_seconds";
 pub(super) const INBOX_EVENTS: &str = "sampan_inbox_events_total";
 pub(super) const INBOX_ACCEPTED: &str = "sampan_inbox_accepted_total";
 pub(super) const INBOX_REFUSED: &str = "sampan_inbox_refused_total";
 pub(super) const INBOX_REDELIVERED: &str = "sampan_inbox_redelivered_total";
 pub(super) const INBOX_LONG_MESSAGES: &str = "sampan_inbox_long_messages_total";
 pub(super) const INBOX_BACKLOG: &str = "sampan_inbox_backlog";
+pub(super) const INBOX_BACKLOG_BYTES: &str = "sampan_inbox_backlog_bytes";
+pub(super) const INBOX_PARTS_WAITING: &str = "sampan_inbox_parts_waiting";
+pub(super) const INBOX_PARTS_BYTES: &str = "sampan_inbox_parts_bytes";
+pub(super) const INBOX_PARTS_OLDEST_AGE: &str = "sampan_inbox_parts_oldest_age_seconds";
 pub(super) const INBOX_UNACKNOWLEDGED: &str = "sampan_inbox_unacknowledged";
 pub(super) const RECEIPTS: &str = "sampan_receipts_total";
 pub(super) const RECEIPT_OTHER_NUMBER: &str = "sampan_receipts_other_number_total";

@@ -183,8 +183,8 @@ pub struct Shifts {
 }
 
 impl Shifts {
-    /// Reads a header, which begins with its length; what follows it is passed over. A language that Sampan has no table of is passed
-    /// over, which shows the nearest that there is.
+    /// Reads a header, which begins with its length; what follows it is passed over. A language that
+    /// Sampan has no table of is passed over too, which shows the nearest that there is.
     pub fn in_header(header: &[u8]) -> Self {
         let mut shifts = Self::default();
         let Some((length, octets)) = header.split_first() else {
@@ -267,6 +267,109 @@ mod tests {
         assert_eq!(Shifts::in_header(&[]), Shifts::default());
         assert_eq!(Shifts::in_header(&[0, 0x24, 1, 3]), Shifts::default());
         assert_eq!(Shifts::in_header(&[4, 0x24, 1, 3]), Shifts::default());
+    }
+
+    /// A table as 3GPP 23.038 prints it, by rows of 16 septets; the escape's place holds a space.
+    fn printed(rows: [&str; 8]) -> Vec<char> {
+        let table: Vec<char> = rows.concat().chars().collect();
+        assert_eq!(table.len(), 128);
+        table
+    }
+
+    #[test]
+    fn the_locking_shift_tables_are_those_of_the_annex_septet_by_septet() {
+        // A.3.1 and A.3.3 of 3GPP 23.038 V18.0.0, held against the tables of Android (GsmAlphabet) and of
+        // the Python package gsmcodecs 1.0.0, which agree.
+        let turkish = printed([
+            "@£$¥€éùıòÇ\nĞğ\rÅå",
+            "Δ_ΦΓΛΩΠΨΣΘΞ ŞşßÉ",
+            " !\"#¤%&'()*+,-./",
+            "0123456789:;<=>?",
+            "İABCDEFGHIJKLMNO",
+            "PQRSTUVWXYZÄÖÑÜ§",
+            "çabcdefghijklmno",
+            "pqrstuvwxyzäöñüà",
+        ]);
+        let portuguese = printed([
+            "@£$¥êéúíóç\nÔô\rÁá",
+            "Δ_ªÇÀ∞^\\€Ó| ÂâÊÉ",
+            " !\"#º%&'()*+,-./",
+            "0123456789:;<=>?",
+            "ÍABCDEFGHIJKLMNO",
+            "PQRSTUVWXYZÃÕÚÜ§",
+            "~abcdefghijklmno",
+            "pqrstuvwxyzãõ`üà",
+        ]);
+        for (language, table) in [
+            (NationalLanguage::Turkish, turkish),
+            (NationalLanguage::Portuguese, portuguese),
+        ] {
+            let shifts = Shifts {
+                single: None,
+                locking: Some(language),
+            };
+            for (septet, character) in (0..).zip(table).filter(|(septet, _)| *septet != ESCAPE) {
+                let read = shifts.decode(&[septet]);
+                assert_eq!(
+                    read,
+                    Some(character.to_string()),
+                    "{language:?} {septet:#04x}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_single_shift_tables_are_those_of_the_annex_septet_by_septet() {
+        // A.2.1 to A.2.3, held against the same two. Where a table is empty, the septet stands for
+        // what it is without the escape (6.2.1.2.2).
+        let [turkish, spanish, portuguese] = [
+            [
+                "          \u{c}     ",
+                "    ^           ",
+                "        {}     \\",
+                "            [~] ",
+                "|      Ğ İ      ",
+                "   Ş            ",
+                "   ç € ğ ı      ",
+                "   ş            ",
+            ],
+            [
+                "         ç\u{c}     ",
+                "    ^           ",
+                "        {}     \\",
+                "            [~] ",
+                "|Á       Í     Ó",
+                "     Ú          ",
+                " á   €   í     ó",
+                "     ú          ",
+            ],
+            [
+                "     ê   ç\u{c}Ôô Áá",
+                "  ΦΓ^ΩΠΨΣΘ     Ê",
+                "        {}     \\",
+                "            [~] ",
+                "|À       Í     Ó",
+                "     Ú     ÃÕ   ",
+                " Â   €   í     ó",
+                "     ú     ãõ  â",
+            ],
+        ]
+        .map(printed);
+        for (language, table) in [
+            (NationalLanguage::Turkish, turkish),
+            (NationalLanguage::Spanish, spanish),
+            (NationalLanguage::Portuguese, portuguese),
+        ] {
+            for (septet, character) in (0..).zip(table).filter(|(septet, _)| *septet != ESCAPE) {
+                let wanted = match character {
+                    ' ' => Shifts::default().decode(&[septet]),
+                    character => Some(character.to_string()),
+                };
+                let read = single(language).decode(&[ESCAPE, septet]);
+                assert_eq!(read, wanted, "{language:?} {septet:#04x}");
+            }
+        }
     }
 
     #[test]

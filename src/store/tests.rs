@@ -84,7 +84,17 @@ impl Disk {
         Ok(())
     }
 
-    fn store(self: &Arc<Self>) -> Store {
+    /// Lets so many more operations succeed.
+    pub(crate) fn fail_after(&self, operations: usize) {
+        self.room.store(operations, SeqCst);
+    }
+
+    /// Lets all succeed from now on.
+    pub(crate) fn mend(&self) {
+        self.room.store(usize::MAX, SeqCst);
+    }
+
+    pub(crate) fn store(self: &Arc<Self>) -> Store {
         self.store_for(Purpose::Store)
     }
 
@@ -400,13 +410,13 @@ fn a_full_disk_is_told_and_once_it_has_room_the_store_recovers_by_itself() {
     let disk = Disk::new();
     let store = disk.store();
     write(&store, vec![put(1)]).unwrap();
-    disk.room.store(0, SeqCst);
+    disk.fail_after(0);
     let error = write(&store, vec![put(2)]).unwrap_err();
     assert!(matches!(error, StoreError::Failed(_)), "{error}");
     assert!(!store.is_healthy() && store.failure().is_some());
     let error = write(&store, vec![put(3)]).unwrap_err();
     assert!(matches!(error, StoreError::OutOfService(_)), "{error}");
-    disk.room.store(usize::MAX, SeqCst);
+    disk.mend();
     write_until_taken(&store, 4);
     assert_eq!(store.failure(), None);
     assert_eq!(keys(&store), [1, 4]);
@@ -417,11 +427,11 @@ fn wherever_the_disk_fails_nothing_that_was_told_durable_is_lost() {
     for room in 0..40 {
         let disk = Disk::new();
         let store = disk.store();
-        disk.room.store(room, SeqCst);
+        disk.fail_after(room);
         let told: Vec<u64> = (0..10)
             .filter(|key| write(&store, vec![put(*key)]).is_ok())
             .collect();
-        disk.room.store(usize::MAX, SeqCst);
+        disk.mend();
         drop(store);
         let found = keys(&disk.store());
         assert!(

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::*;
 use crate::{
-    inbox::{BACKLOG_MAX_DEFAULT, InboxSettings},
+    inbox::{BACKLOG_MAX_BYTES_DEFAULT, BACKLOG_MAX_DEFAULT, InboxSettings},
     receipts, requests,
 };
 
@@ -64,6 +64,7 @@ destinations = ["8049", "80*"]
 keywords = ["VOTE"]
 receipts_of = "shop"
 backlog_max = 7
+backlog_max_bytes = 65536
 [store]"#,
     );
     let subscriptions = sound(&text).inbox.subscriptions;
@@ -72,13 +73,14 @@ backlog_max = 7
     };
     assert!(plain.messages && plain.receipts && plain.client.is_none());
     assert_eq!(plain.backlog_max, BACKLOG_MAX_DEFAULT);
+    assert_eq!(plain.backlog_max_bytes, BACKLOG_MAX_BYTES_DEFAULT);
     assert!(votes.messages && !votes.receipts);
     assert_eq!(votes.client.as_ref().map(|own| own.as_str()), Some("shop"));
     assert_eq!(votes.receipts_of.as_deref(), Some("shop"));
     assert_eq!(votes.smscs.len(), 1);
     assert_eq!(votes.destinations.len(), 2);
     assert_eq!(votes.keywords, ["vote"], "found in any spelling");
-    assert_eq!(votes.backlog_max, 7);
+    assert_eq!((votes.backlog_max, votes.backlog_max_bytes), (7, 65_536));
 }
 
 #[test]

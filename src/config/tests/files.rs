@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf};
 
+use time::Duration;
+
 use super::*;
+use crate::clock;
 
 /// A directory of this test alone, removed at its end.
 struct Dir(PathBuf);
@@ -267,6 +270,59 @@ fn each_fault_of_an_smscs_tls_is_told_with_its_line() {
         [
             "configuration:7: smsc[0].tls.ca: gone.pem cannot be read: No such file or directory (os error 2)"
         ]
+    );
+}
+
+/// A certificate that is good for so many days from now on, or ended so many days ago, and its key.
+fn issued_for(days: i64) -> (String, String) {
+    let mut params = rcgen::CertificateParams::new(["smsc.test".to_owned()]).unwrap();
+    // Half a day more, so that the days that are left do not depend on how long the test takes.
+    params.not_after = clock::now().utc + Duration::days(days) + Duration::hours(12);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    (certificate.pem(), key.serialize_pem())
+}
+
+#[test]
+fn a_certificate_that_has_expired_or_soon_will_is_warned_of() {
+    let (good, _) = issued_for(31);
+    let (soon, key) = issued_for(9);
+    let (past, _) = issued_for(-3);
+    let end = |days| (clock::now().utc + Duration::days(days) + Duration::hours(12)).date();
+    let dir = Dir::new("smsc-tls-ends").holds("sampan.key", &key);
+    let warnings = |dir: &Dir| {
+        let own = "certificate = \"sampan.pem\"\nkey = \"sampan.key\"";
+        let text = smsc_tls(&format!("ca = \"ca.pem\"\n{own}"));
+        let config = dir.parse(&text).unwrap();
+        let printed = config.display_warnings(Path::new("FILE")).to_string();
+        let printed = printed.replace(&format!("{}/", dir.0.display()), "");
+        printed.lines().map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let dir = dir.holds("ca.pem", &past).holds("sampan.pem", &soon);
+    let then = "put its successor there and start anew";
+    assert_eq!(
+        warnings(&dir),
+        [
+            format!(
+                "FILE:7: warning: smsc[0].tls.ca: ca.pem has expired on {}; {then}",
+                end(-3)
+            ),
+            format!(
+                "FILE:8: warning: smsc[0].tls.certificate: sampan.pem expires on {}, in 9 days; {then}",
+                end(9)
+            ),
+        ]
+    );
+    // One root that is good is enough; of our own chain all must be.
+    let dir = dir
+        .holds("ca.pem", &format!("{past}{good}"))
+        .holds("sampan.pem", &format!("{soon}{past}"));
+    assert_eq!(
+        warnings(&dir),
+        [format!(
+            "FILE:8: warning: smsc[0].tls.certificate: sampan.pem has expired on {}; {then}",
+            end(-3)
+        )]
     );
 }
 

@@ -14,12 +14,15 @@ use tokio_rustls::{
     },
 };
 
-use super::{Identity, Stream, TlsError, certificates, explain, key, roots, rustls_error};
+use super::{
+    Expiry, Identity, Stream, TlsError, certificates, expiry, explain, key, roots, rustls_error,
+};
 
 /// Everything that TLS needs with one peer that dials in. Its key is never shown.
 #[derive(Clone)]
 pub struct TlsAccept {
     acceptor: TlsAcceptor,
+    expiry: Expiry,
     client_name: Option<ServerName<'static>>,
 }
 
@@ -58,8 +61,14 @@ impl TlsAccept {
             .map_err(TlsError::of_identity)?;
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),
+            expiry: expiry(ca, Some(identity)),
             client_name,
         })
+    }
+
+    /// Until when its certificates are good.
+    pub fn expiry(&self) -> Expiry {
+        self.expiry
     }
 
     /// The handshake.

@@ -82,6 +82,15 @@ enum EndureError {
         nobodys: u64,
         wanted: u64,
     },
+    #[error(
+        "--kept {kept} is too few: with {streams} streams, {needed} messages may be without a receipt at a \
+         time; the router would forget some of them, and the run would wait for their receipts in vain"
+    )]
+    TooFewKept {
+        kept: u64,
+        needed: u64,
+        streams: u32,
+    },
     #[error("interrupted")]
     Interrupted,
     #[error("signals: {0}")]

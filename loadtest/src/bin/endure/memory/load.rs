@@ -32,6 +32,11 @@ const UNACKNOWLEDGED_MAX: u32 = 10_000;
 const ON_THEIR_WAY: usize = 1_024;
 const DEADLINE_MS: u32 = 60_000;
 
+/// Messages without a receipt at a time: those that are owed one, and those that still have no outcome.
+pub(super) fn without_receipt_max(streams: u32) -> u64 {
+    OWED_MAX + u64::from(streams) * IN_FLIGHT_MAX
+}
+
 /// What all streams share.
 pub(super) struct Load {
     pub(super) messages: u64,

@@ -45,7 +45,7 @@ pub(crate) struct Options {
     messages: u64,
     /// Bound of the router's tables of request ids and of awaited receipts, small so that they are
     /// full early.
-    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    #[arg(long, default_value_t = 200_000)]
     kept: u64,
     /// Messages after which the memory counts: every bounded table is full by then and has dropped old
     /// entries for new ones. Three fillings of those that --kept bounds; the largest one of a fixed
@@ -66,10 +66,25 @@ impl Options {
         let kept = self.kept;
         format!("[receipts]\npending_max = {kept}\n\n[requests]\nids_max = {kept}\n")
     }
+
+    /// With fewer kept than may be without a receipt, the router would forget messages before their
+    /// receipts come: these would be nobody's, and the run would wait for them in vain.
+    fn check(&self) -> Result<(), EndureError> {
+        let needed = load::without_receipt_max(self.streams);
+        match self.kept < needed {
+            true => Err(EndureError::TooFewKept {
+                kept: self.kept,
+                needed,
+                streams: self.streams,
+            }),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Sends everything and judges.
 pub(crate) async fn prove(common: &Common, options: &Options) -> Result<Verdict, EndureError> {
+    options.check()?;
     let smsc = Smsc::start(behaviour()).await.map_err(EndureError::Smsc)?;
     let setup = Setup {
         smsc: smsc.address(),
@@ -322,5 +337,26 @@ impl Summary<'_> {
             Grouped(span.store_min_bytes >> 20),
             Grouped(span.store_max_bytes >> 20)
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_kept_than_may_be_without_a_receipt_is_refused_with_the_reason() {
+        let options = |kept, streams| Options {
+            messages: 1_000,
+            kept,
+            warm: 0,
+            streams,
+            sample_ms: 10,
+        };
+        let needed = load::without_receipt_max(2);
+        assert!(options(needed, 2).check().is_ok());
+        assert!(options(needed, 3).check().is_err());
+        let error = options(needed - 1, 2).check().unwrap_err().to_string();
+        assert!(error.contains("--kept 54095 is too few"), "{error}");
     }
 }

@@ -1,3 +1,9 @@
+mod doubt;
+mod order;
+mod parts;
+mod repetition;
+mod room;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::*;
@@ -40,6 +46,34 @@ impl Bench {
             link: Arc::default(),
             start: Instant::now(),
             sequence: AtomicU64::new(1),
+        }
+    }
+
+    fn over(store: Store) -> Self {
+        Self::with(InboxSettings::default(), store, Arc::new(Uncorrelated))
+    }
+
+    /// Waits until the SMSC was told so many verdicts.
+    fn until_told(&self, count: usize) {
+        self.until(|| self.link.0.lock().unwrap().len() >= count);
+    }
+
+    fn until_store_is_healthy(&self) {
+        self.until(|| self.store.is_healthy());
+    }
+
+    /// How many rows a table of the store has.
+    fn rows(&self, table: Table) -> usize {
+        let mut count = 0;
+        self.store.load(table, &mut |_, _| count += 1).unwrap();
+        count
+    }
+
+    fn until(&self, holds: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !holds() {
+            assert!(Instant::now() < end, "it does not come to that");
+            std::thread::yield_now();
         }
     }
 
@@ -207,27 +241,16 @@ fn what_a_store_out_of_service_refused_leaves_nothing_to_remove() {
             .inbox
             .offer(bench.start, [(message("a"), bench.responder(1))]);
     }
-    assert_eq!(bench.inbox.lock().to_remove, [] as [u64; 0]);
+    assert_eq!(bench.inbox.lock().to_remove, []);
 }
 
 #[test]
 fn rows_are_removed_so_many_at_a_time_that_the_store_can_take_them() {
     let bench = Bench::new(InboxSettings::default());
-    bench.inbox.lock().to_remove = (0..REMOVE_MAX as u64 + 5).collect();
+    let rows = (0..REMOVE_MAX as u64 + 5).map(|key| (Table::Inbox, key));
+    bench.inbox.lock().to_remove = rows.collect();
     bench.inbox.expire(bench.start);
     assert_eq!(bench.inbox.lock().to_remove.len(), 5);
-}
-
-#[test]
-fn the_same_words_over_and_over_take_no_more_room_than_others() {
-    let (mut seen, one) = (seen::Seen::new(120_000), [7; 16]);
-    for key in 0..SEEN_MAX as u64 + 10 {
-        seen.remember(key, 0, vec![one], &None);
-    }
-    assert_eq!(seen.expire(0), Some(10));
-    let another = Some(("one/1".into(), 1));
-    let repetition = seen.repetition(&one, 0, &another, |_| true);
-    assert_eq!(repetition, seen::Repetition::OfStored);
 }
 
 #[tokio::test]
@@ -272,35 +295,6 @@ fn an_event_goes_to_every_subscription_that_wants_it_and_to_default_if_none_does
 }
 
 #[test]
-fn one_full_subscription_puts_the_event_off_for_all() {
-    let full = SubscriptionSettings {
-        backlog_max: 1,
-        ..SubscriptionSettings::named("full")
-    };
-    let bench = Bench::new(with(vec![full, SubscriptionSettings::named("other")]));
-    assert_eq!(bench.deliver(1, message("a")), Some(Verdict::Acknowledged));
-    assert_eq!(bench.deliver(1, message("b")), Some(Verdict::Later));
-    assert_eq!((bench.backlog("full"), bench.backlog("other")), (1, 1));
-}
-
-#[test]
-fn room_is_kept_for_what_is_on_its_way_to_the_store() {
-    let settings = with(vec![SubscriptionSettings {
-        backlog_max: 2,
-        ..SubscriptionSettings::named(DEFAULT)
-    }]);
-    let bench = Bench::new(settings);
-    let events = (0..5).map(|_| (message("a"), bench.responder(1)));
-    bench.inbox.offer(bench.start, events);
-    bench.settle();
-    let told = bench.link.0.lock().unwrap();
-    let later = told
-        .iter()
-        .filter(|(_, verdict)| *verdict == Verdict::Later);
-    assert_eq!((told.len(), later.count()), (5, 3));
-}
-
-#[test]
 fn a_subscription_is_read_by_its_own_client_only() {
     let own = SubscriptionSettings {
         client: Some(client("shop")),
@@ -315,85 +309,6 @@ fn a_subscription_is_read_by_its_own_client_only() {
     assert_eq!(attach("own", "other"), Some(AttachError::Forbidden));
     assert_eq!(attach("none", "shop"), Some(AttachError::Unknown));
     assert_eq!(attach("", "other"), None);
-}
-
-#[tokio::test]
-async fn the_same_again_is_marked_only_over_another_connection_after_the_first_one_ended() {
-    let bench = Bench::new(InboxSettings::default());
-    bench.deliver(1, message("a"));
-    bench.deliver(1, message("a"));
-    bench.inbox.disconnected("one/1", 1);
-    bench.deliver(2, message("a"));
-    bench.deliver(2, message("a"));
-    // Another bind of the account, long after, while the second connection lives.
-    let long_after = bench.start + Duration::from_secs(6);
-    bench.deliver_at(long_after, 1, by_another_bind(message("a")));
-    let marked = marks(&bench.consumer("").next().await);
-    assert_eq!(marked, [false, false, true, false, false]);
-}
-
-#[tokio::test]
-async fn the_same_again_at_once_over_another_bind_is_marked_though_the_first_one_seems_to_live() {
-    let bench = Bench::new(InboxSettings::default());
-    bench.deliver(1, message("a"));
-    bench.deliver(1, part(9, 2, 1, "b"));
-    bench.deliver(1, part(9, 2, 2, "c"));
-    let soon = bench.start + Duration::from_secs(4);
-    bench.deliver_at(soon, 1, by_another_bind(message("a")));
-    for again in [part(9, 2, 1, "b"), part(9, 2, 2, "c")] {
-        let verdict = bench.deliver_at(soon, 1, by_another_bind(again));
-        assert_eq!(verdict, Some(Verdict::Acknowledged));
-    }
-    bench.inbox.expire(soon + Duration::from_secs(600));
-    bench.settle();
-    let events = bench.consumer("").next().await;
-    assert_eq!(texts(&events), ["a", "bc", "a"]);
-    assert_eq!(marks(&events), [false, false, true]);
-}
-
-#[tokio::test]
-async fn the_same_again_is_marked_while_the_first_one_is_on_its_way_to_the_store() {
-    let bench = Bench::new(InboxSettings::default());
-    let gate = Gate::shut(&bench.store);
-    let events = || [message("a"), part(9, 2, 1, "b"), part(9, 2, 2, "c")];
-    for session in [1, 2] {
-        let offered = events().map(|event| (event, bench.responder(session)));
-        bench.inbox.offer(bench.start, offered);
-        bench.inbox.disconnected("one/1", session);
-    }
-    assert_eq!(*bench.link.0.lock().unwrap(), [], "nothing is durable yet");
-    gate.open();
-    bench.settle();
-    let told = std::mem::take(&mut *bench.link.0.lock().unwrap());
-    assert_eq!(told.len(), 6);
-    assert!(
-        told.iter()
-            .all(|(_, verdict)| *verdict == Verdict::Acknowledged)
-    );
-    bench.inbox.expire(bench.start + Duration::from_secs(600));
-    bench.settle();
-    let events = bench.consumer("").next().await;
-    assert_eq!(texts(&events), ["a", "a", "bc"]);
-    assert_eq!(marks(&events), [false, true, false]);
-}
-
-#[tokio::test]
-async fn a_part_whose_first_copy_did_not_get_into_the_store_serves_in_its_place() {
-    let bench = Bench::new(InboxSettings::default());
-    let connection = |session| Some(("one/1".into(), session));
-    let first = seen::fingerprint(&part(9, 2, 1, "a"));
-    bench.inbox.lock().seen.arrives(first, &connection(1));
-    let gate = Gate::shut(&bench.store);
-    let again = [(part(9, 2, 1, "a"), bench.responder(2))];
-    bench.inbox.offer(bench.start, again);
-    {
-        let mut state = bench.inbox.lock();
-        state.seen.not_arriving(&[first], &connection(1));
-    }
-    gate.open();
-    bench.deliver(2, part(9, 2, 2, "b"));
-    let events = bench.consumer("").next().await;
-    assert_eq!(texts(&events), ["ab"]);
 }
 
 /// A store that stands still until it is let go on.
@@ -416,92 +331,6 @@ impl Gate {
     fn open(self) {
         self.0.send(()).unwrap();
     }
-}
-
-/// The same from the SMSC's other bind.
-fn by_another_bind(event: Event) -> Event {
-    Event {
-        link: "one/2".into(),
-        ..event
-    }
-}
-
-fn marks(deliveries: &[Delivery]) -> Vec<bool> {
-    deliveries.iter().map(|own| own.redelivered).collect()
-}
-
-#[tokio::test]
-async fn the_same_again_is_marked_after_a_restart_too_and_not_after_the_window() {
-    let bench = Bench::new(InboxSettings::default());
-    bench.deliver(1, message("a"));
-    let consumer = bench.consumer("");
-    let events = consumer.next().await;
-    consumer.acknowledge(&[events[0].id]);
-    drop(consumer);
-    let bench = bench.restarted(InboxSettings::default());
-    bench.deliver(1, message("a"));
-    bench.deliver(1, message("b"));
-    let after = bench.start + InboxSettings::default().duplicate_window + Duration::from_secs(1);
-    bench.inbox.expire(after);
-    bench.inbox.disconnected("one/1", 1);
-    bench.deliver_at(after, 2, message("b"));
-    let marked = marks(&bench.consumer("").next().await);
-    assert_eq!(marked, [true, false, false]);
-}
-
-#[tokio::test]
-async fn parts_are_acknowledged_one_by_one_and_become_one_message_in_any_order() {
-    let bench = Bench::new(InboxSettings::default());
-    let consumer = bench.consumer("");
-    for (number, text) in [(3, "c"), (1, "a"), (2, "b")] {
-        let verdict = bench.deliver(1, part(9, 3, number, text));
-        assert_eq!(verdict, Some(Verdict::Acknowledged));
-    }
-    let whole = consumer.next().await;
-    assert_eq!(texts(&whole), ["abc"]);
-    let message = message_of(&whole[0]);
-    assert_eq!((message.parts, message.missing_parts.len()), (3, 0));
-    consumer.acknowledge(&[whole[0].id]);
-    drop(consumer);
-    let bench = bench.restarted(InboxSettings::default());
-    assert_eq!(bench.backlog(DEFAULT), 0, "the parts' rows are gone");
-}
-
-#[tokio::test]
-async fn parts_survive_a_restart() {
-    let bench = Bench::new(InboxSettings::default());
-    bench.deliver(1, part(9, 2, 1, "a"));
-    let bench = bench.restarted(InboxSettings::default());
-    bench.deliver(1, part(9, 2, 2, "b"));
-    assert_eq!(texts(&bench.consumer("").next().await), ["ab"]);
-}
-
-#[tokio::test]
-async fn a_message_whose_part_does_not_come_is_handed_over_with_what_arrived() {
-    let bench = Bench::new(InboxSettings::default());
-    bench.deliver(1, part(9, 3, 1, "a"));
-    bench.deliver(1, part(9, 3, 3, "c"));
-    assert_eq!(bench.backlog(DEFAULT), 0);
-    bench.inbox.expire(bench.start + Duration::from_secs(60));
-    bench.settle();
-    let events = bench.consumer("").next().await;
-    assert_eq!(texts(&events), ["ac"]);
-    assert_eq!(message_of(&events[0]).missing_parts, [2]);
-}
-
-#[tokio::test]
-async fn a_part_that_comes_again_is_acknowledged_and_changes_nothing() {
-    let bench = Bench::new(InboxSettings::default());
-    bench.deliver(1, part(9, 2, 1, "a"));
-    bench.deliver(1, part(9, 2, 1, "a"));
-    bench.deliver(1, part(9, 2, 2, "b"));
-    bench.inbox.disconnected("one/1", 1);
-    let again = bench.deliver(2, part(9, 2, 2, "b"));
-    assert_eq!(again, Some(Verdict::Acknowledged));
-    bench.inbox.expire(bench.start + Duration::from_secs(600));
-    bench.settle();
-    assert_eq!(texts(&bench.consumer("").next().await), ["ab"]);
-    assert_eq!(bench.backlog(DEFAULT), 1);
 }
 
 /// Knows what it is told to know.
