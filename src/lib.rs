@@ -43,6 +43,7 @@ pub mod payment;
 pub mod pool;
 pub mod rate;
 pub mod receipts;
+pub mod recent;
 pub mod requests;
 pub mod route;
 pub mod rpc;

@@ -67,6 +67,7 @@ pub(super) fn read(
     let bind_rate = peer::rate(table, "tps_per_bind", burst);
     let account_rate = peer::rate(table, "tps", burst);
     let throttle_statuses = statuses(table, "throttle_statuses", &THROTTLE_STATUSES);
+    let temporary_statuses = with_all_of(temporary_statuses, &throttle_statuses);
     // Without any pause a throttled message would go back and forth as fast as the SMSC answers.
     let throttle_pause = table.millis("throttle_pause_ms", 1_000, 1..=MILLIS_MAX);
     let throttle_pause_max = table.millis("throttle_pause_max_ms", 30_000, 1..=MILLIS_MAX);
@@ -274,4 +275,14 @@ fn statuses(table: &Table<'_>, key: &'static str, default: &[u32]) -> Arc<[Comma
         .into_iter()
         .map(CommandStatus)
         .collect()
+}
+
+/// Who is to send less for a while is to send the rest later: a status that pauses the bind is never a
+/// message's last word, whether the file names it as temporary or not.
+fn with_all_of(
+    temporary: Arc<[CommandStatus]>,
+    throttles: &[CommandStatus],
+) -> Arc<[CommandStatus]> {
+    let missing = throttles.iter().filter(|own| !temporary.contains(own));
+    temporary.iter().chain(missing).copied().collect()
 }

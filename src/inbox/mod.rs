@@ -222,6 +222,8 @@ impl Inbox {
         }
         self.take_up_wholes();
         self.offer_held(now, held);
+        let held = self.lock().held.len();
+        self.metrics.receipts_held.set(held as f64);
     }
 
     /// Refuses what comes from now on. What is stored stays there for the next start.

@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 use super::{
     incoming,
     lanes::{Lane, Queued},
+    late::Unanswered,
     pace::Pace,
     protocol::{Again, Ended, Phase, Protocol},
     settings::SmscSettings,
@@ -99,6 +100,8 @@ pub(super) struct SmscLink {
     /// Tells this connection's deliver_sm from those of earlier ones.
     session_number: u64,
     window: Window<Ring, Pending>,
+    /// Those that have left the window without an answer.
+    unanswered: Unanswered,
     /// data_sm that wait for their verdict; all others are deliver_sm.
     data_sm: HashSet<u32>,
     /// Of the bind and not of the connection: a reconnect ends no pause.
@@ -137,6 +140,7 @@ impl SmscLink {
         Self {
             session: Session::esme(settings.session.clone()),
             window: Window::new(settings.link.window),
+            unanswered: Unanswered::new(),
             tapped: Tapped::new(&shared.name),
             settings,
             shared,
@@ -255,10 +259,7 @@ impl SmscLink {
             false => None,
         };
         let Some(pending) = pending else {
-            // Late, repeated, or never asked for.
-            self.shared.metrics.unmatched.increment(1);
-            debug!(link = %self.shared.name, sequence, "an answer without a request");
-            return;
+            return self.unmatched(now, sequence, command, result);
         };
         let seconds = (now - pending.sent_at).as_secs_f64();
         self.shared.metrics.response_seconds.record(seconds);
@@ -270,6 +271,26 @@ impl SmscLink {
             MessageResult::NotSent { .. } | MessageResult::Unknown { .. } => {}
         }
         self.ends.push(pending.ticket, result);
+    }
+
+    /// An answer that no request waits for: late, repeated, or never asked for.
+    fn unmatched(
+        &mut self,
+        now: Instant,
+        sequence: u32,
+        command: Option<CommandId>,
+        result: impl FnOnce(&mut Self) -> MessageResult,
+    ) {
+        self.shared.metrics.unmatched.increment(1);
+        match self.unanswered.take(now, sequence, command) {
+            Some(ticket) => {
+                debug!(link = %self.shared.name, sequence, "an answer after its time");
+                // It says nothing about how much the SMSC takes now.
+                let result = result(self);
+                self.ends.push_late(ticket, result);
+            }
+            None => debug!(link = %self.shared.name, sequence, "an answer without a request"),
+        }
     }
 
     /// What a response says about its request.
@@ -324,12 +345,13 @@ impl SmscLink {
         }
     }
 
-    /// A number that no request in flight has. There is one, because the ring has twice as many
-    /// slots as the window lets requests in.
+    /// A number that no request has which may still be answered. There is one, because the ring has
+    /// twice as many slots as the window lets requests in, and far more numbers than are remembered.
     fn vacant_sequence(&mut self) -> Sequence {
         loop {
             let sequence = self.session.take_sequence();
-            if self.window.is_vacant(sequence.get()) {
+            let number = sequence.get();
+            if self.window.is_vacant(number) && !self.unanswered.holds(number) {
                 return sequence;
             }
         }
@@ -346,8 +368,12 @@ impl SmscLink {
 
     fn expire(&mut self, now: Instant) {
         let mut expired = 0;
-        while let Some((_, pending)) = self.window.take_expired(now) {
+        while let Some((sequence, pending)) = self.window.take_expired(now) {
             expired += 1;
+            if let Some(late) = pending.ticket.late() {
+                let response = pending.response;
+                self.unanswered.add(now, sequence, response, late);
+            }
             let detail = format!(
                 "no answer for {} ms; the SMSC may have the message",
                 self.settings.link.response_timeout.as_millis()
@@ -568,6 +594,7 @@ impl Protocol for SmscLink {
                 .push(pending.ticket, MessageResult::Unknown { reason, detail });
         }
         self.shared.metrics.lost.increment(lost);
+        self.unanswered.clear();
         self.data_sm.clear();
         // What it brought in its last turn is offered first, so that a repetition is known as one.
         self.offer(now);

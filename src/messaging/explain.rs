@@ -1,7 +1,5 @@
 //! The dry run of a message: which way it would take now, and why. Sends nothing.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::Messaging;
 use crate::{
     client::ClientName,
@@ -13,7 +11,7 @@ impl Messaging {
     /// Tells the route and the SMSCs of a message of that client, by the state of the links now.
     pub fn explain_route(&self, client: &ClientName, message: &Message) -> Explanation {
         let asked = Asked::new(client, message);
-        let turn = self.turn.load(Relaxed);
+        let turn = self.turns.next();
         self.routes
             .load()
             .explain(&asked, turn, &|name| self.health(name))

@@ -231,9 +231,6 @@ mod tests {
             };
             assert_eq!(one(&end, down), Verdict::Tell);
         }
-        // Not every SMSC takes a full queue for a passing trouble.
-        let for_good = rejected(CommandStatus::ESME_RMSGQFUL, false);
-        assert_eq!(of(&[for_good], LAST), Verdict::Tell);
     }
 
     #[test]

@@ -14,7 +14,8 @@ use slab::Slab;
 
 use super::{
     failover::{self, Situation, Verdict},
-    parts::Parts,
+    late::Unanswered,
+    parts::{self, Parts},
 };
 use crate::{
     client::ClientName,
@@ -22,6 +23,7 @@ use crate::{
     message::{Message, MessageOutcome, MessageResult, TrafficClass},
     outbox::Reply,
     outcome::Reason,
+    receipts::OnItsWay,
     requests::IdHandle,
     route::Plan,
 };
@@ -45,6 +47,10 @@ pub(super) struct Flight {
     pub(super) doubt: Option<(Arc<str>, MessageResult)>,
     /// Messages on the air that it makes.
     pub(super) cost: u8,
+    /// Has receipts held that may be its own; `None` if it wants none.
+    pub(super) on_its_way: Option<OnItsWay>,
+    /// Tells it from flights that had its place in the table before.
+    generation: u32,
     /// How many PDUs it has now, and how they ended.
     progress: Progress,
 }
@@ -88,6 +94,8 @@ impl Flight {
             plan: None,
             doubt: None,
             cost: 1,
+            on_its_way: None,
+            generation: 0,
             progress: Progress::Whole,
         }
     }
@@ -144,6 +152,35 @@ impl Flight {
             0 | 1 => Progress::Whole,
             count => Progress::Parts(Parts::new(count)),
         };
+    }
+
+    /// Whether its caller awaits receipts.
+    pub(super) fn wants_receipts(&self) -> bool {
+        matches!(&self.errand, Errand::Message(own) if own.message.receipt)
+    }
+
+    /// What is to be remembered of it and its generation, if it wants receipts and the SMSC may still
+    /// answer, `result` being its end.
+    pub(super) fn unanswered(&self, result: &MessageResult) -> Option<(u32, Unanswered)> {
+        let Errand::Message(own) = &self.errand else {
+            return None;
+        };
+        let has_timed_out = match &self.progress {
+            Progress::Whole => parts::has_timed_out(result),
+            Progress::Parts(parts) => parts.ends().iter().any(parts::has_timed_out),
+        };
+        if !own.message.receipt || !has_timed_out {
+            return None;
+        }
+        let mut message_ids = self.parts_accepted();
+        message_ids.resize(self.pdus().into(), Bytes::new());
+        let unanswered = Unanswered {
+            client: own.client.clone(),
+            id: Arc::clone(&own.id),
+            destination: own.message.destination.number.clone(),
+            message_ids,
+        };
+        Some((self.generation, unanswered))
     }
 
     /// Where its PDUs wait.
@@ -205,7 +242,15 @@ impl Flight {
 
 /// All of them.
 #[derive(Default)]
-pub(super) struct Flights(Mutex<Slab<Flight>>);
+pub(super) struct Flights(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    flights: Slab<Flight>,
+    /// Begins anew after 4 billion flights. At a million a second that is an hour later than the links
+    /// have forgotten those that had the numbers before.
+    next_generation: u32,
+}
 
 impl Flights {
     /// Opens the table for a batch.
@@ -216,28 +261,44 @@ impl Flights {
 }
 
 /// The table, locked for a batch.
-pub(super) struct Open<'a>(MutexGuard<'a, Slab<Flight>>);
+pub(super) struct Open<'a>(MutexGuard<'a, Table>);
 
-/// Parts are told apart by the low bits of a ticket's number; a message has at most 255.
+/// Parts are told apart by the low bits of a ticket's place; a message has at most 255.
 const PART_BITS: u32 = 8;
+
+/// The place in the table, and the part.
+fn place_and_part(number: TicketNumber) -> Option<(usize, usize)> {
+    let place = usize::try_from(number.place >> PART_BITS).ok()?;
+    Some((place, part(number)))
+}
+
+/// Which part of its message a ticket is for.
+pub(super) fn part(number: TicketNumber) -> usize {
+    (number.place & ((1 << PART_BITS) - 1)) as usize
+}
 
 impl Open<'_> {
     /// Takes a flight in, and gives the ticket numbers of its parts, in their order.
     pub(super) fn insert(&mut self, flight: Flight) -> impl Iterator<Item = TicketNumber> + use<> {
-        let parts = u64::from(flight.pdus());
-        let place = (self.0.insert(flight) as u64) << PART_BITS;
-        (0..parts).map(move |part| TicketNumber(place | part))
+        let parts = 0..usize::from(flight.pdus());
+        self.insert_parts(flight, parts)
     }
 
     /// Takes a flight in of which only some parts are open, and gives their ticket numbers.
-    pub(super) fn insert_parts(
+    pub(super) fn insert_parts<I: IntoIterator<Item = usize>>(
         &mut self,
-        flight: Flight,
-        parts: Vec<usize>,
-    ) -> impl Iterator<Item = TicketNumber> + use<> {
-        let place = (self.0.insert(flight) as u64) << PART_BITS;
-        let parts = parts.into_iter();
-        parts.map(move |part| TicketNumber(place | part as u64))
+        mut flight: Flight,
+        parts: I,
+    ) -> impl Iterator<Item = TicketNumber> + use<I> {
+        let table = &mut *self.0;
+        let generation = table.next_generation;
+        table.next_generation = generation.wrapping_add(1);
+        flight.generation = generation;
+        let place = (table.flights.insert(flight) as u64) << PART_BITS;
+        parts.into_iter().map(move |part| TicketNumber {
+            place: place | part as u64,
+            generation,
+        })
     }
 
     /// A request has ended, or one part of it. Gives the flight and its end if that was the last.
@@ -246,12 +307,28 @@ impl Open<'_> {
         number: TicketNumber,
         result: MessageResult,
     ) -> Option<(Flight, MessageResult)> {
-        let place = usize::try_from(number.0 >> PART_BITS).ok()?;
-        let part = (number.0 & ((1 << PART_BITS) - 1)) as usize;
-        let end = self.0.get_mut(place)?.conclude(part, result)?;
-        let flight = self.0.try_remove(place)?;
+        let (place, part) = place_and_part(number)?;
+        let end = self.get_mut(number)?.conclude(part, result)?;
+        let flight = self.0.flights.try_remove(place)?;
         let end = flight.explain(end);
         Some((flight, end))
+    }
+
+    /// A part that had timed out was answered while others are still on their way; nothing was told yet.
+    /// False if that is not so.
+    pub(super) fn answer_late(&mut self, number: TicketNumber, result: &MessageResult) -> bool {
+        let flight = self.get_mut(number);
+        match flight.map(|flight| &mut flight.progress) {
+            Some(Progress::Parts(parts)) => parts.answer_late(part(number), result.clone()),
+            Some(Progress::Whole) | None => false,
+        }
+    }
+
+    fn get_mut(&mut self, number: TicketNumber) -> Option<&mut Flight> {
+        let (place, _) = place_and_part(number)?;
+        let flight = self.0.flights.get_mut(place)?;
+        // Another one may have the place by now.
+        (flight.generation == number.generation).then_some(flight)
     }
 }
 
@@ -259,7 +336,7 @@ impl Open<'_> {
 mod tests {
     use super::*;
     use crate::{
-        message::{Address, Body, Transliteration},
+        message::{Acceptance, Address, Body, Transliteration},
         outbox::Outbox,
         smpp::text::Coding,
     };
@@ -337,5 +414,75 @@ mod tests {
             assert_eq!(flight.deadline, now + Duration::from_secs(60));
             assert_eq!(detail(flight), "the deadline passed");
         }
+    }
+
+    fn timeout() -> MessageResult {
+        MessageResult::Unknown {
+            reason: Reason::Timeout,
+            detail: String::new(),
+        }
+    }
+
+    fn accepted(id: &'static str) -> MessageResult {
+        MessageResult::Accepted(Acceptance::Id(Bytes::from_static(id.as_bytes())))
+    }
+
+    fn with_receipts(parts: usize) -> Flight {
+        let mut flight = flight(0, Instant::now());
+        if let Errand::Message(own) = &mut flight.errand {
+            own.message.receipt = true;
+        }
+        flight.depart(parts);
+        flight
+    }
+
+    #[test]
+    fn a_late_answer_meets_no_other_flight_that_has_the_place_by_now() {
+        let flights = Flights::default();
+        let mut open = flights.open();
+        let first: Vec<_> = open.insert(with_receipts(2)).collect();
+        for number in &first {
+            open.conclude(*number, timeout());
+        }
+        let second: Vec<_> = open.insert(with_receipts(2)).collect();
+        assert_eq!(second[0].place, first[0].place, "the place is the same");
+        open.conclude(second[0], timeout());
+        assert!(!open.answer_late(first[0], &accepted("a")));
+        assert!(open.conclude(first[1], accepted("b")).is_none());
+        let (flight, _) = open.conclude(second[1], timeout()).unwrap();
+        assert_eq!(flight.parts_accepted(), [""; 0]);
+    }
+
+    #[test]
+    fn of_a_message_that_timed_out_its_request_and_the_ids_that_it_has_are_remembered() {
+        let flights = Flights::default();
+        let mut open = flights.open();
+        let numbers: Vec<_> = open.insert(with_receipts(3)).collect();
+        open.conclude(numbers[0], accepted("a"));
+        open.conclude(numbers[1], timeout());
+        let (flight, result) = open.conclude(numbers[2], timeout()).unwrap();
+        let (generation, unanswered) = flight.unanswered(&result).unwrap();
+        assert_eq!(generation, numbers[0].generation);
+        assert_eq!(&*unanswered.id, "1");
+        assert_eq!(unanswered.message_ids, ["a", "", ""]);
+    }
+
+    #[test]
+    fn what_was_answered_or_wants_no_receipt_is_not_remembered() {
+        let flights = Flights::default();
+        let mut open = flights.open();
+        let mut end = |flight, end| {
+            let number = open.insert(flight).next().unwrap();
+            let (flight, result) = open.conclude(number, end).unwrap();
+            flight.unanswered(&result).is_some()
+        };
+        let lost = MessageResult::Unknown {
+            reason: Reason::LinkLost,
+            detail: String::new(),
+        };
+        assert!(end(with_receipts(1), timeout()));
+        assert!(!end(with_receipts(1), accepted("a")));
+        assert!(!end(with_receipts(1), lost));
+        assert!(!end(flight(0, Instant::now()), timeout()));
     }
 }

@@ -6,23 +6,28 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Instant,
 };
 
+use bytes::Bytes;
 use tokio::runtime::Handle;
 use tracing::warn;
 
-use super::flights::{Errand, Flight};
+use super::{
+    flights::{Errand, Flight},
+    late::LateAnswers,
+};
 use crate::{
     clock,
     iso8583::session::Now,
-    message::{MessageOutbox, MessageOutcome, MessageRequest},
+    message::{MessageOutbox, MessageOutcome, MessageRequest, MessageResult},
     metrics::Metrics,
     outbox::{Answers, Reply},
     outcome::Reason,
     receipts::{self, Expected, Receipts},
     requests::{self, Begun, IdHandle, RequestIds},
-    store::{Change, Store, StoreError},
+    store::{Change, Store, StoreError, rows::lock},
 };
 
 /// Request ids, with whoever waits for the outcome of another's request.
@@ -35,6 +40,8 @@ pub struct Memory {
     pub ids: Arc<Ids>,
     /// Awaited receipts.
     pub receipts: Arc<Receipts>,
+    /// Messages whose ids may still come.
+    late: Arc<Mutex<LateAnswers>>,
     /// Where both are stored; `None` keeps them in memory.
     pub store: Option<Store>,
 }
@@ -58,6 +65,7 @@ impl Memory {
         Ok(Self {
             ids: Arc::new(ids),
             receipts: Arc::new(receipts),
+            late: Arc::default(),
             store,
         })
     }
@@ -67,6 +75,7 @@ impl Memory {
         let now = clock::now();
         self.ids.keep_house(now);
         self.receipts.keep_house(now);
+        lock(&self.late).expire(now.monotonic);
     }
 }
 
@@ -206,6 +215,44 @@ impl Memory {
         !changes.is_empty() && self.receipts.record() == receipts::Record::BeforeAnswer
     }
 
+    /// A message that wants receipts goes to an SMSC, before its first byte does.
+    pub(super) fn departs(&self, flight: &mut Flight, smsc: &str) {
+        if flight.wants_receipts() {
+            flight.on_its_way = self.receipts.on_its_way(smsc);
+        }
+    }
+
+    /// A message has ended at an SMSC, which may still answer some of it: to be told before the callers
+    /// are, because the answer may come as soon.
+    pub(super) fn remember_unanswered(&self, smsc: &str, flight: &Flight, result: &MessageResult) {
+        if let Some((generation, unanswered)) = flight.unanswered(result) {
+            let now = Instant::now();
+            self.receipts.timed_out(now, smsc);
+            lock(&self.late).remember(now, generation, unanswered);
+        }
+    }
+
+    /// SMSCs have given ids of messages that had been told UNKNOWN: their receipts are expected.
+    pub(super) fn expect_late(
+        &self,
+        smsc: &str,
+        answers: impl IntoIterator<Item = (u32, usize, Bytes)>,
+    ) {
+        let now = clock::now();
+        let mut changes = Vec::new();
+        {
+            let mut late = lock(&self.late);
+            let mut expecting = self.receipts.expecting(now, smsc);
+            for (generation, part, id) in answers {
+                if let Some(message) = late.answered(now.monotonic, generation, part, id) {
+                    expecting.expect_late(&message.expected(), part);
+                }
+            }
+            expecting.end(&mut changes);
+        }
+        self.receipts.write_behind(changes);
+    }
+
     /// Tells the callers, after their receipts are sure to find them.
     pub(super) fn tell(&self, closing: Closing) {
         let Closing {
@@ -278,8 +325,7 @@ impl<T> Gate<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting<T>> {
-        // Every change leaves the queue whole, so a panic elsewhere does not spoil it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

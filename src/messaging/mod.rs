@@ -14,10 +14,12 @@ mod build;
 mod explain;
 mod failover;
 mod flights;
+mod late;
 mod limiter;
 mod memory;
 mod parts;
 mod preview;
+mod turns;
 mod up;
 
 pub use preview::{Carriage, Preview};
@@ -27,7 +29,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicU16, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU16, Ordering::Relaxed},
     },
     time::Instant,
 };
@@ -51,6 +53,7 @@ use flights::{Errand, Flight, Flights, Submission};
 pub use limiter::Limiter;
 use memory::{Admitted, Gate};
 pub use memory::{Ids, Memory};
+use turns::Turns;
 
 /// An SMSC as messages see it.
 #[derive(Clone)]
@@ -72,7 +75,7 @@ pub struct Messaging {
     /// Tells the parts of one message from those of the next.
     reference: AtomicU16,
     /// Deals messages out over the SMSCs of weighted routes.
-    turn: AtomicU64,
+    turns: Turns,
     /// Of messages that found no SMSC.
     metrics: MessageMetrics,
     /// What outlives a request.
@@ -112,7 +115,7 @@ impl Messaging {
             limiter: Limiter::default(),
             // Handsets join parts by sender and reference, so two runs should not begin alike.
             reference: AtomicU16::new(fastrand::u16(..)),
-            turn: AtomicU64::new(0),
+            turns: Turns::default(),
             metrics,
             memory,
             gate: Gate::default(),
@@ -199,17 +202,24 @@ impl Messaging {
         let mut refused = Vec::new();
         let mut limits = self.limiter.open();
         for mut flight in flights {
+            let mut turn = None;
             let prepared = self
-                .plan(&routes, &mut flight)
+                .plan(&routes, &mut flight, &mut turn)
                 .and_then(|()| self.prepare_next(&mut flight))
                 .and_then(|(smsc, pdus)| {
-                    // Counted once, however many SMSCs it is given to.
+                    // Counted once, however many SMSCs it is given to; and only now, because in how
+                    // many parts it goes depends on the SMSC.
                     limit(&mut limits, &flight, pdus.count())?;
                     Ok((smsc, pdus))
                 });
             match prepared {
                 Ok((smsc, pdus)) => departures.push(Departure { smsc, flight, pdus }),
-                Err(refusal) => refused.push((flight, refusal)),
+                Err(refusal) => {
+                    if let Some(turn) = turn {
+                        self.turns.give_back(turn);
+                    }
+                    refused.push((flight, refusal));
+                }
             }
         }
         // Whoever is told may send at once.
@@ -238,6 +248,7 @@ impl Messaging {
             } in departures
             {
                 let (deadline, lane) = (flight.deadline, flight.lane());
+                self.memory.departs(&mut flight, &smsc.pool.peer);
                 match pdus {
                     Pdus::One(pdu) => {
                         flight.depart(1);
@@ -311,8 +322,13 @@ impl Messaging {
         Ticket::new(ends, number)
     }
 
-    /// Chooses the route of a message.
-    fn plan(&self, routes: &Routes, flight: &mut Flight) -> Result<(), Refusal> {
+    /// Chooses the route of a message; `turn` is the turn that it takes for that, if any.
+    fn plan(
+        &self,
+        routes: &Routes,
+        flight: &mut Flight,
+        turn: &mut Option<u64>,
+    ) -> Result<(), Refusal> {
         let Errand::Message(submission) = &flight.errand else {
             return Err(lost_track());
         };
@@ -320,8 +336,8 @@ impl Messaging {
         let route = routes
             .choose(&Asked::new(&submission.client, message))
             .map_err(|refusal| (Reason::NoRoute, refusal.told(message)))?;
-        let turn = || self.turn.fetch_add(1, Relaxed);
-        let plan = Plan::new(Arc::clone(route), turn, &message.destination.number);
+        let take = || *turn.insert(self.turns.take());
+        let plan = Plan::new(Arc::clone(route), take, &message.destination.number);
         flight.plan = Some(plan);
         Ok(())
     }

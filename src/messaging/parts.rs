@@ -46,6 +46,19 @@ impl Parts {
         is_last.then(|| whole(&self.ends))
     }
 
+    /// A part that had timed out was answered after all, before the end of the whole was told: the
+    /// answer takes the place of the timeout. False if it had not timed out.
+    pub(super) fn answer_late(&mut self, index: usize, result: MessageResult) -> bool {
+        let is_open = self.is_open.get(index).copied().unwrap_or(true);
+        match self.ends.get_mut(index) {
+            Some(end) if !is_open && has_timed_out(end) => {
+                *end = result;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
     /// The ids of the parts that the SMSC accepted, in the order of the parts, empty for each of the
     /// others; nothing if it accepted none.
     pub(super) fn accepted(&self) -> Vec<Bytes> {
@@ -74,6 +87,17 @@ impl Parts {
         let open = places.filter(|(_, is_open)| **is_open);
         open.map(|(place, _)| place).collect()
     }
+}
+
+/// Whether the answer may still come.
+pub(super) fn has_timed_out(end: &MessageResult) -> bool {
+    matches!(
+        end,
+        MessageResult::Unknown {
+            reason: Reason::Timeout,
+            ..
+        }
+    )
 }
 
 fn lost() -> MessageResult {
@@ -176,6 +200,23 @@ mod tests {
             none.conclude(index, rejected());
         }
         assert_eq!(none.accepted(), [""; 0]);
+    }
+
+    #[test]
+    fn a_part_that_is_answered_late_but_before_the_last_one_counts_as_answered() {
+        let timeout = || MessageResult::Unknown {
+            reason: Reason::Timeout,
+            detail: String::new(),
+        };
+        let mut parts = Parts::new(3);
+        parts.conclude(0, timeout());
+        parts.conclude(1, rejected());
+        assert!(!parts.answer_late(1, id("b")), "it was answered");
+        assert!(!parts.answer_late(2, id("c")), "it is open");
+        assert!(parts.answer_late(0, id("a")));
+        assert!(!parts.answer_late(0, id("x")), "it was answered by now");
+        assert_eq!(parts.conclude(2, id("c")), Some(rejected()));
+        assert_eq!(parts.accepted(), ["a", "", "c"]);
     }
 
     #[test]

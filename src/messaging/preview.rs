@@ -3,7 +3,7 @@
 //! The very code that builds a real submission builds this one, and what it made is looked at: a
 //! preview cannot promise what a submission does not do.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 use super::{Messaging, Refusal, body::Content, build};
 use crate::{
@@ -55,7 +55,7 @@ impl Messaging {
         let route = routes
             .choose(&Asked::new(client, message))
             .map_err(|refusal| (Reason::NoRoute, refusal.told(message)))?;
-        let turn = || self.turn.load(Relaxed);
+        let turn = || self.turns.next();
         let mut plan = Plan::new(Arc::clone(route), turn, &message.destination.number);
         let smsc = self.next_smsc(&mut plan)?;
         let source = message.source.as_ref().or(route.default_source.as_ref());

@@ -5,17 +5,17 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
-use tracing::trace;
+use tracing::{debug, trace};
 
 use super::{
     Departure, End, Messaging, Smsc,
     build::Pdus,
     failover::{Situation, Verdict},
-    flights::{Errand, Flight},
+    flights::{self, Errand, Flight},
 };
 use crate::{
     link::{Ends, NotTaken, SmscJob, SmscRequest, TicketNumber},
-    message::{MessageOutcome, MessageResult},
+    message::{Acceptance, MessageOutcome, MessageResult},
     metrics::MessageMetrics,
     outcome::Reason,
 };
@@ -52,6 +52,8 @@ impl Messaging {
         let mut told = Vec::with_capacity(settled.len());
         let (mut departures, mut again) = (Vec::new(), Vec::new());
         for (flight, result) in settled {
+            self.memory
+                .remember_unanswered(&smsc.pool.peer, &flight, &result);
             match self.after(smsc, flight, result, may_repeat) {
                 After::Told(flight, outcome) => told.push((flight, outcome)),
                 After::Next(departure) => departures.push(departure),
@@ -217,6 +219,30 @@ impl Ends for Messaging {
         if let Some(smsc) = self.smscs.get(smsc) {
             self.conclude(smsc, ends, true);
         }
+    }
+
+    fn answered_late(
+        self: Arc<Self>,
+        smsc: &Arc<str>,
+        answers: &mut Vec<(TicketNumber, MessageResult)>,
+    ) {
+        if let Some(own) = self.smscs.get(smsc) {
+            own.metrics.answered_late.increment(answers.len() as u64);
+        }
+        {
+            let mut flights = self.flights.open();
+            answers.retain(|(number, result)| !flights.answer_late(*number, result));
+        }
+        let ids = answers.drain(..).filter_map(|(number, result)| {
+            debug!(%smsc, accepted = matches!(result, MessageResult::Accepted(_)), "answered late");
+            match result {
+                MessageResult::Accepted(Acceptance::Id(id)) => {
+                    Some((number.generation, flights::part(number), id))
+                }
+                _ => None,
+            }
+        });
+        self.memory.expect_late(smsc, ids);
     }
 
     fn lost(self: Arc<Self>, number: TicketNumber, result: MessageResult) {

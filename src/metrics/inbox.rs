@@ -8,7 +8,7 @@ use super::{
     names::{
         INBOX_ACCEPTED, INBOX_BACKLOG, INBOX_BACKLOG_BYTES, INBOX_CONSUMERS, INBOX_EVENTS,
         INBOX_LONG_MESSAGES, INBOX_OLDEST_AGE, INBOX_PARTS_BYTES, INBOX_PARTS_OLDEST_AGE,
-        INBOX_PARTS_WAITING, INBOX_REDELIVERED, INBOX_REFUSED, INBOX_UNACKNOWLEDGED,
+        INBOX_PARTS_WAITING, INBOX_REDELIVERED, INBOX_REFUSED, INBOX_UNACKNOWLEDGED, RECEIPTS_HELD,
     },
 };
 
@@ -25,6 +25,7 @@ impl Metrics {
             parts_waiting: gauge!(INBOX_PARTS_WAITING),
             parts_bytes: gauge!(INBOX_PARTS_BYTES),
             parts_oldest_age: gauge!(INBOX_PARTS_OLDEST_AGE),
+            receipts_held: gauge!(RECEIPTS_HELD),
         })
     }
 
@@ -63,6 +64,7 @@ pub struct InboxMetrics {
     pub parts_waiting: Gauge,
     pub parts_bytes: Gauge,
     pub parts_oldest_age: Gauge,
+    pub receipts_held: Gauge,
 }
 
 /// The handles of one subscription.

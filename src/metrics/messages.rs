@@ -4,7 +4,7 @@ use metrics::{Counter, counter};
 
 use super::{
     Metrics,
-    names::{MESSAGE_FAILOVERS, MESSAGE_OUTCOMES},
+    names::{MESSAGE_FAILOVERS, MESSAGE_LATE_ANSWERS, MESSAGE_OUTCOMES},
 };
 
 impl Metrics {
@@ -18,6 +18,7 @@ impl Metrics {
             not_sent: outcome("not_sent"),
             unknown: outcome("unknown"),
             failed_over: counter!(MESSAGE_FAILOVERS, "smsc" => smsc.to_owned()),
+            answered_late: counter!(MESSAGE_LATE_ANSWERS, "smsc" => smsc.to_owned()),
         })
     }
 }
@@ -35,4 +36,5 @@ pub struct MessageMetrics {
     pub not_sent: Counter,
     pub unknown: Counter,
     pub failed_over: Counter,
+    pub answered_late: Counter,
 }

@@ -52,6 +52,10 @@ pub const COUNTERS: &[(&str, &str)] = &[
         "Messages that an SMSC did not take and that went on to the next one of their route.",
     ),
     (
+        MESSAGE_LATE_ANSWERS,
+        "Answers of an SMSC to requests that had timed out. The outcome stands; the receipts find it.",
+    ),
+    (
         PAYMENT_OUTCOMES,
         "Payments by the outcome told to the caller.",
     ),
@@ -187,6 +191,10 @@ pub const GAUGES: &[(&str, &str)] = &[
         "Age in seconds of the oldest event of a subscription that is not acknowledged.",
     ),
     (
+        RECEIPTS_HELD,
+        "Receipts that wait for the answer that gives their id, and keep their SMSC waiting.",
+    ),
+    (
         RECEIPTS_PENDING,
         "Parts of messages whose receipts are awaited or remembered.",
     ),
@@ -246,6 +254,7 @@ pub(super) const LINK_PAUSED: &str = "sampan_link_paused";
 pub(super) const LINK_RESPONSE_SECONDS: &str = "sampan_link_response_seconds";
 pub(super) const MESSAGE_OUTCOMES: &str = "sampan_message_outcomes_total";
 pub(super) const MESSAGE_FAILOVERS: &str = "sampan_message_failovers_total";
+pub(super) const MESSAGE_LATE_ANSWERS: &str = "sampan_message_late_answers_total";
 pub(super) const PAYMENT_OUTCOMES: &str = "sampan_payment_outcomes_total";
 pub(super) const REVERSAL_MESSAGES: &str = "sampan_reversal_messages_total";
 pub(super) const REVERSALS_ENDED: &str = "sampan_reversals_ended_total";
@@ -269,6 +278,7 @@ pub(super) const INBOX_UNACKNOWLEDGED: &str = "sampan_inbox_unacknowledged";
 pub(super) const RECEIPTS: &str = "sampan_receipts_total";
 pub(super) const RECEIPT_OTHER_NUMBER: &str = "sampan_receipts_other_number_total";
 pub(super) const RECEIPTS_EVICTED: &str = "sampan_receipts_evicted_total";
+pub(super) const RECEIPTS_HELD: &str = "sampan_receipts_held";
 pub(super) const RECEIPTS_PENDING: &str = "sampan_receipts_pending";
 pub(super) const REQUEST_IDS: &str = "sampan_request_ids_total";
 pub(super) const REQUEST_IDS_KEPT: &str = "sampan_request_ids_kept";

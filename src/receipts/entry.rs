@@ -150,6 +150,21 @@ impl Entry {
             .map(|bytes| (*bytes != NO_ID).then(|| Digest::from_bytes(*bytes)))
     }
 
+    /// Gives a part that had no id the digest of one; false if it had one, or there is no such part.
+    pub(super) fn complete(&mut self, part: u8, digest: Digest) -> bool {
+        if part >= self.parts() {
+            return false;
+        }
+        let start = STATES + usize::from(self.parts()) + usize::from(part) * DIGEST;
+        match self.0.get_mut(start..start + DIGEST) {
+            Some(place) if *place == NO_ID => {
+                place.copy_from_slice(&digest.to_bytes());
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
     /// Whose message, and its id.
     pub(super) fn request(&self) -> Option<(ClientName, Arc<str>)> {
         let client_length = usize::from(*self.0.get(CLIENT)?);

@@ -5,6 +5,7 @@
 //! the only knowledge of what it has promised to remember: with a store, [`Expecting::end`] gives the
 //! changes that have to be durable before the caller is told of its message.
 
+mod account;
 mod answer;
 mod entry;
 mod format;
@@ -15,32 +16,35 @@ mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use tracing::{error, warn};
+use tracing::error;
 
 use self::{
+    account::Account,
     entry::{Facts, Tail},
-    table::{Found, Stored, Table},
+    table::{Found, Sought, Table},
 };
 pub use self::{
+    account::OnItsWay,
     format::{IdFormat, IdRules},
     table::{EARLY_MAX, Limits},
 };
 use crate::{
     client::ClientName,
-    digest::{Digest, DigestKey, Digester},
+    digest::Digest,
     iso8583::session::Now,
     metrics::ReceiptMetrics,
     smpp::receipt::Unmarked,
-    store::{self, Change, Store, StoreError},
+    store::{
+        self, Change, Store, StoreError,
+        rows::{Opened, Rows, Stored, lock, seconds},
+    },
 };
 
-/// Under which the key of the digests is stored.
-const KEY_NUMBER: u64 = 0;
 /// Messages that one look at the clock forgets, so that nobody waits long for the table.
 const EXPIRE_MAX: usize = 5_000;
 
@@ -134,18 +138,12 @@ pub struct Mark(Digest);
 /// Woken when what was held may be asked again.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// An SMSC with its account.
-struct Account {
-    rules: SmscReceipts,
-    /// A digest that has the account's name already.
-    begun: Digester,
-}
-
 /// All awaited receipts.
 pub struct Receipts {
     table: Mutex<Table>,
     accounts: HashMap<Arc<str>, Account>,
-    store: Option<Store>,
+    rows: Rows,
+    early_hold: Duration,
     record: Record,
     wake: Mutex<Option<Wake>>,
     metrics: ReceiptMetrics,
@@ -163,20 +161,26 @@ impl Receipts {
         store: Option<Store>,
         metrics: ReceiptMetrics,
     ) -> Result<Self, StoreError> {
+        let early_hold = limits.early_hold;
         let mut table = Table::new(limits);
-        let key = match &store {
-            Some(store) => restore(store, &mut table)?,
-            None => DigestKey::random(),
-        };
-        let account = |(name, rules): (Arc<str>, SmscReceipts)| {
-            let mut begun = key.begin();
-            begun.field(rules.account.as_ref().unwrap_or(&name).as_bytes());
-            (name, Account { rules, begun })
-        };
+        let restore = |number, row: &[u8], changes: &mut _| table.restore(number, row, changes);
+        let what = "states of receipts";
+        let Opened {
+            rows,
+            key,
+            unreadable,
+        } = Rows::open(store, store::Table::Receipts, what, restore)?;
+        if unreadable > 0 {
+            error!(
+                unreadable,
+                "awaited receipts were not written by this version; theirs come without a request"
+            );
+        }
         Ok(Self {
             table: Mutex::new(table),
-            accounts: smscs.into_iter().map(account).collect(),
-            store,
+            accounts: Account::by_smsc(smscs, key),
+            rows,
+            early_hold,
             record,
             wake: Mutex::new(None),
             metrics,
@@ -191,6 +195,19 @@ impl Receipts {
     /// Who is woken when an id comes whose receipt is held.
     pub fn wake_with(&self, wake: Wake) {
         *lock(&self.wake) = Some(wake);
+    }
+
+    /// A message that asks for receipts goes to `smsc`; to be told before its first byte leaves. `None`
+    /// if there is no such SMSC.
+    pub fn on_its_way(&self, smsc: &str) -> Option<OnItsWay> {
+        self.accounts.get(smsc).map(Account::on_its_way)
+    }
+
+    /// `smsc` did not answer such a message in time. It may still, and its receipts be earlier.
+    pub fn timed_out(&self, now: Instant, smsc: &str) {
+        if let Some(account) = self.accounts.get(smsc) {
+            account.timed_out(now, self.early_hold);
+        }
     }
 
     /// Opens the table for a batch of messages that `smsc` has accepted.
@@ -212,13 +229,15 @@ impl Receipts {
             return Correlation::Unknown;
         };
         let digest = account.digest(account.rules.ids.receipt, asked.message_id);
-        let (found, fits) = table.find(
-            now,
+        let sought = Sought {
             digest,
-            asked.message_state,
-            Tail::of(asked.source),
-            account.rules.numbers_must_match,
-        );
+            told: asked.message_state,
+            source: Tail::of(asked.source),
+            numbers_must_match: account.rules.numbers_must_match,
+            // Asked under the table's lock: a message whose ids are not in the table yet still counts.
+            may_be_early: account.awaits_ids(now),
+        };
+        let (found, fits) = table.find(now, &sought);
         let metrics = &self.metrics;
         if !fits && found != Found::Hold {
             metrics.other_number.increment(1);
@@ -283,7 +302,13 @@ impl Receipts {
                 table.settle(seconds(now), digest, are_durable, &mut changes);
             }
         }
-        self.write_behind(changes);
+        // What a crash forgets of it is told twice, which is a duplicate and not a loss.
+        self.rows.write_behind(self.rows.changes(changes));
+    }
+
+    /// Writes what no caller waits for.
+    pub fn write_behind(&self, changes: Vec<Change>) {
+        self.rows.write_behind(changes);
     }
 
     /// Forgets what is too old and brings the figures up to date. To be called about once a second.
@@ -296,21 +321,7 @@ impl Receipts {
         };
         self.metrics.pending.set(counts.0 as f64);
         self.metrics.evicted.increment(evicted.awaited);
-        self.write_behind(changes);
-    }
-
-    /// Writes what a crash may forget: a state that was told twice is a duplicate, not a loss.
-    fn write_behind(&self, changes: Vec<Stored>) {
-        if let Some(store) = self.store.as_ref().filter(|_| !changes.is_empty()) {
-            store.write(
-                changes.into_iter().map(change).collect(),
-                Box::new(|written| {
-                    if let Err(error) = written {
-                        warn!("states of receipts are not stored: {error}");
-                    }
-                }),
-            );
-        }
+        self.rows.write_behind(self.rows.changes(changes));
     }
 
     fn wake(&self) {
@@ -318,16 +329,6 @@ impl Receipts {
         if let Some(wake) = wake {
             wake();
         }
-    }
-}
-
-impl Account {
-    fn digest(&self, format: IdFormat, id: &[u8]) -> Option<Digest> {
-        let mut digester = self.begun.clone();
-        self.rules
-            .ids
-            .add(&mut digester, format, id)
-            .then(|| digester.end())
     }
 }
 
@@ -344,6 +345,22 @@ pub struct Expecting<'a> {
 impl Expecting<'_> {
     /// A message was accepted that asked for receipts.
     pub fn expect(&mut self, expected: &Expected<'_>) {
+        self.add(expected, Table::expect);
+    }
+
+    /// A part that had timed out, counted from 0, was accepted after all. `expected` has all ids that the
+    /// SMSC has given by now: the part joins those of the same message.
+    pub fn expect_late(&mut self, expected: &Expected<'_>, part: usize) {
+        self.add(expected, |table, facts, changes| {
+            table.expect_late(facts, part, changes)
+        });
+    }
+
+    fn add(
+        &mut self,
+        expected: &Expected<'_>,
+        add: impl FnOnce(&mut Table, &Facts<'_>, &mut Vec<Stored>) -> bool,
+    ) {
         let Some(account) = self.account else {
             return;
         };
@@ -367,7 +384,7 @@ impl Expecting<'_> {
             since_s: self.now_s,
             digests,
         };
-        self.was_held |= self.table.expect(&facts, &mut self.changes);
+        self.was_held |= add(&mut self.table, &facts, &mut self.changes);
     }
 
     /// Ends the batch: adds what has to be stored, and wakes whoever waits for one of the ids.
@@ -380,64 +397,9 @@ impl Expecting<'_> {
             ..
         } = self;
         drop(table);
-        if receipts.store.is_some() {
-            changes.extend(own.into_iter().map(change));
-        }
+        changes.extend(receipts.rows.changes(own));
         if was_held {
             receipts.wake();
         }
     }
-}
-
-/// Reads what is stored; gives the key of its digests, which is made if there is none.
-fn restore(store: &Store, table: &mut Table) -> Result<DigestKey, StoreError> {
-    let mut key = None;
-    let (mut changes, mut unreadable) = (Vec::new(), 0_u64);
-    store.load(store::Table::Receipts, &mut |number, value| {
-        if number == KEY_NUMBER {
-            key = value.try_into().ok().map(DigestKey::from_bytes);
-        } else if !table.restore(number, value, &mut changes) {
-            unreadable += 1;
-        }
-    })?;
-    if unreadable > 0 {
-        error!(
-            unreadable,
-            "awaited receipts were not written by this version; theirs come without a request"
-        );
-    }
-    let is_new = key.is_none();
-    let key = key.unwrap_or_else(DigestKey::random);
-    if is_new {
-        changes.push(Stored::Put(KEY_NUMBER, key.to_bytes().to_vec()));
-    }
-    if !changes.is_empty() {
-        store.write(
-            changes.into_iter().map(change).collect(),
-            Box::new(|written| {
-                if let Err(error) = written {
-                    error!("awaited receipts will not be found after a restart: {error}");
-                }
-            }),
-        );
-    }
-    Ok(key)
-}
-
-fn change(stored: Stored) -> Change {
-    let table = store::Table::Receipts;
-    match stored {
-        Stored::Put(key, value) => Change::Put { table, key, value },
-        Stored::Remove(key) => Change::Remove { table, key },
-    }
-}
-
-/// Seconds since 1970; until 2106.
-fn seconds(now: Now) -> u32 {
-    u32::try_from(now.utc.unix_timestamp()).unwrap_or_default()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every change leaves the tables whole, so a panic elsewhere does not spoil them.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,8 @@
 //!  expect ──► awaited ──receipt──► under way ──stored──► told; after the last part, remembered
 //!                                      └─ not stored ──► awaited again
 //!  receipt of an unknown id ──► held ──expect──► awaited
-//!                                 └─ time is over ──► refused, some times ──► given up: uncorrelated
+//!                                 └─ time is over, or no answer is to come ──► refused, some times
+//!                                                           └──► given up: uncorrelated
 //! ```
 //!
 //! A state counts as told only after the event that tells it is durable: the SMSC repeats what it
@@ -23,6 +24,7 @@ use super::{
 use crate::{
     aged::{Aged, Queue, Slot},
     digest::{AsItIs, Digest},
+    store::rows::Stored,
 };
 
 /// Ids that are held or were refused, over all SMSCs. The oldest is forgotten for a new one, and
@@ -42,13 +44,6 @@ pub struct Limits {
     pub early_hold: Duration,
     /// How often an id is refused before its receipt is taken without a request.
     pub refusals_max: u8,
-}
-
-/// A change of the stored table.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stored {
-    Put(u64, Vec<u8>),
-    Remove(u64),
 }
 
 /// What has become of the table's bounds, for metrics.
@@ -94,6 +89,20 @@ struct Early {
     since: Instant,
     is_held: bool,
     refusals: u8,
+}
+
+/// What is known of a receipt.
+pub(super) struct Sought {
+    /// Of the id that it names; `None` if that stands for no message.
+    pub(super) digest: Option<Digest>,
+    /// Its state.
+    pub(super) told: u8,
+    /// Where it comes from.
+    pub(super) source: Tail,
+    /// Whether that must be where the message went.
+    pub(super) numbers_must_match: bool,
+    /// Whether an id that is not known may be given by an answer that is still to come.
+    pub(super) may_be_early: bool,
 }
 
 /// A state on its way into the store.
@@ -183,11 +192,61 @@ impl Table {
         was_held
     }
 
-    fn insert(&mut self, number: u64, entry: Entry, changes: &mut Vec<Stored>) {
-        let digests: Vec<_> = entry.digests().collect();
-        while !self.parts.is_empty() && self.parts.len() + digests.len() > self.limits.pending_max {
+    /// A part of a message has got its id after the others, which `facts` has as well. It joins them, so
+    /// that the whole has one state; without them, it is as if the message was accepted now. True as for
+    /// [`Table::expect`].
+    pub(super) fn expect_late(
+        &mut self,
+        facts: &Facts<'_>,
+        part: usize,
+        changes: &mut Vec<Stored>,
+    ) -> bool {
+        let Some(digest) = facts.digests.get(part).copied().flatten() else {
+            return false;
+        };
+        let Ok(part) = u8::try_from(part) else {
+            return false;
+        };
+        // First, because it may be the others that have to go.
+        self.make_room(1, changes);
+        let Some(slot) = self.slot_of(facts) else {
+            return self.expect(facts, changes);
+        };
+        let Some(pending) = self.pending.get_mut(slot) else {
+            return false;
+        };
+        if !pending.entry.complete(part, digest) {
+            return false;
+        }
+        changes.push(Stored::Put(pending.number, pending.entry.record()));
+        self.parts.insert(digest, Place { slot, part });
+        self.forget_early(digest)
+    }
+
+    /// Where a message is, found by the ids of its parts.
+    fn slot_of(&self, facts: &Facts<'_>) -> Option<Slot> {
+        let places = facts.digests.iter().flatten();
+        let mut slots = places.filter_map(|digest| self.parts.get(digest).map(|place| place.slot));
+        slots.find(|slot| {
+            let entry = self.entry(*slot);
+            entry.is_some_and(|entry| {
+                let request = entry.request();
+                usize::from(entry.parts()) == facts.digests.len()
+                    && request
+                        .is_some_and(|(client, id)| client == *facts.client && *id == *facts.id)
+            })
+        })
+    }
+
+    fn make_room(&mut self, parts: usize, changes: &mut Vec<Stored>) {
+        while !self.parts.is_empty() && self.parts.len() + parts > self.limits.pending_max {
             self.evict(changes);
         }
+    }
+
+    fn insert(&mut self, number: u64, entry: Entry, changes: &mut Vec<Stored>) {
+        let digests: Vec<_> = entry.digests().collect();
+        self.make_room(digests.len(), changes);
         let queue = match entry.states().all(State::is_final) {
             true => Queue::Ended,
             false => Queue::Open,
@@ -250,29 +309,22 @@ impl Table {
     }
 
     /// What a receipt is. After [`Found::News`] the caller owes a [`Table::settle`].
-    pub(super) fn find(
-        &mut self,
-        now: Instant,
-        digest: Option<Digest>,
-        told: u8,
-        source: Tail,
-        numbers_must_match: bool,
-    ) -> (Found, bool) {
-        let Some(digest) = digest else {
+    pub(super) fn find(&mut self, now: Instant, sought: &Sought) -> (Found, bool) {
+        let Some(digest) = sought.digest else {
             // An id that stands for nothing will never be known.
             return (Found::Unknown, true);
         };
         let Some(Place { slot, part }) = self.parts.get(&digest).copied() else {
-            return (self.unknown(now, digest), true);
+            return (self.unknown(now, digest, sought.may_be_early), true);
         };
         let Some(pending) = self.pending.get(slot) else {
             return (Found::Unknown, true);
         };
-        let fits = pending.entry.destination().may_be(source);
-        if !fits && numbers_must_match {
+        let fits = pending.entry.destination().may_be(sought.source);
+        if !fits && sought.numbers_must_match {
             return (Found::OtherNumber, fits);
         }
-        let told = State(told);
+        let told = State(sought.told);
         if let Some(earlier) = self.under_way.get(&digest)
             && now < earlier.since + self.limits.early_hold
         {
@@ -300,7 +352,7 @@ impl Table {
         }))
     }
 
-    fn unknown(&mut self, now: Instant, digest: Digest) -> Found {
+    fn unknown(&mut self, now: Instant, digest: Digest, may_be_early: bool) -> Found {
         let Limits {
             early_hold,
             refusals_max,
@@ -308,12 +360,13 @@ impl Table {
         } = self.limits;
         let known = self.early.get(&digest).copied();
         let Some(early) = known.and_then(|slot| self.earlies.get_mut(slot)) else {
-            if early_hold.is_zero() && refusals_max == 0 {
+            let is_held = may_be_early && !early_hold.is_zero();
+            if !is_held && refusals_max == 0 {
                 return Found::Unknown;
             }
-            return self.first_seen(now, digest);
+            return self.first_seen(now, digest, is_held);
         };
-        if early.is_held && now < early.since + early_hold {
+        if early.is_held && may_be_early && now < early.since + early_hold {
             return Found::Hold;
         }
         early.is_held = false;
@@ -326,14 +379,13 @@ impl Table {
         Found::Refuse
     }
 
-    fn first_seen(&mut self, now: Instant, digest: Digest) -> Found {
+    fn first_seen(&mut self, now: Instant, digest: Digest, is_held: bool) -> Found {
         if self.earlies.total() >= EARLY_MAX
             && let Some((slot, _)) = self.earlies.oldest(Queue::Open)
             && let Some(oldest) = self.earlies.remove(slot)
         {
             self.early.remove(&oldest.digest);
         }
-        let is_held = !self.limits.early_hold.is_zero();
         let early = Early {
             digest,
             since: now,

@@ -80,6 +80,27 @@ fn expect(
     changes
 }
 
+/// A part of a request to viettel has got its id late.
+fn expect_late(
+    receipts: &Receipts,
+    now: Now,
+    (id, part): (&str, usize),
+    message_ids: &[&str],
+) -> Vec<Change> {
+    let ids = message_ids.iter().map(|id| id.as_bytes().to_vec().into());
+    let mut expecting = receipts.expecting(now, "viettel");
+    let expected = Expected {
+        client: &ClientName::parse("shop").unwrap(),
+        id,
+        destination: TO,
+        message_ids: &ids.collect::<Vec<_>>(),
+    };
+    expecting.expect_late(&expected, part);
+    let mut changes = Vec::new();
+    expecting.end(&mut changes);
+    changes
+}
+
 fn ask(receipts: &Receipts, at: Now, smsc: &str, message_id: &str, state: u8) -> Correlation {
     ask_from(receipts, at, smsc, (message_id, state), TO)
 }
@@ -139,7 +160,7 @@ fn a_receipt_finds_its_request_over_any_bind_of_its_account_and_over_no_other() 
     expect(&receipts, now, "viettel", "order-1", &["4F2A"]);
     assert_eq!(
         ask(&receipts, now, "mobifone", "4F2A", DELIVERED),
-        Correlation::Hold
+        Correlation::Refuse
     );
     assert_eq!(
         told(&receipts, now, "viettel-rx", "4F2A", DELIVERED),
@@ -213,6 +234,7 @@ fn an_early_receipt_is_held_and_found_as_soon_as_its_submit_sm_resp_is_there() {
     receipts.wake_with(Arc::new(move || {
         count.fetch_add(1, Relaxed);
     }));
+    let _on_its_way = receipts.on_its_way("viettel");
     let asked = || ask(&receipts, now, "viettel", "4F2A", DELIVERED);
     assert_eq!(asked(), Correlation::Hold);
     assert_eq!(asked(), Correlation::Hold);
@@ -226,6 +248,7 @@ fn an_early_receipt_is_held_and_found_as_soon_as_its_submit_sm_resp_is_there() {
 #[test]
 fn an_unknown_receipt_is_held_then_refused_three_times_then_taken_without_a_request() {
     let (receipts, now) = (plain(), now());
+    let _on_its_way = receipts.on_its_way("viettel");
     let at = |s| later(now, Duration::from_secs(s));
     let asked = |s| ask(&receipts, at(s), "viettel", "4F2A", DELIVERED);
     assert_eq!(asked(0), Correlation::Hold);
@@ -236,6 +259,119 @@ fn an_unknown_receipt_is_held_then_refused_three_times_then_taken_without_a_requ
     for s in [41, 42, 100] {
         assert_eq!(asked(s), Correlation::Unknown, "{s}");
     }
+}
+
+#[test]
+fn an_unknown_receipt_is_held_only_while_a_message_of_its_account_is_on_its_way() {
+    let rules = SmscReceipts {
+        account: Some("viettel".into()),
+        ..SmscReceipts::default()
+    };
+    let smscs = [
+        ("viettel".into(), SmscReceipts::default()),
+        ("viettel-rx".into(), rules),
+        ("mobifone".into(), SmscReceipts::default()),
+    ];
+    let unseen = ReceiptMetrics::unseen();
+    let receipts = Receipts::open(limits(), Record::Behind, smscs, None, unseen).unwrap();
+    let now = now();
+    let asked = |smsc: &str, id: &str| ask(&receipts, now, smsc, id, DELIVERED);
+    assert_eq!(asked("viettel-rx", "before"), Correlation::Refuse);
+    let first = receipts.on_its_way("viettel");
+    let second = receipts.on_its_way("viettel-rx");
+    assert_eq!(asked("viettel-rx", "during"), Correlation::Hold);
+    assert_eq!(asked("mobifone", "during"), Correlation::Refuse);
+    drop(first);
+    assert_eq!(asked("viettel", "during"), Correlation::Hold);
+    drop(second);
+    // No answer is to come that could make it known.
+    assert_eq!(asked("viettel", "during"), Correlation::Refuse);
+    assert_eq!(asked("viettel", "after"), Correlation::Refuse);
+}
+
+#[test]
+fn without_refusals_an_unknown_receipt_is_taken_at_once_where_no_message_is_on_its_way() {
+    let refusals_max = 0;
+    let limits = Limits {
+        refusals_max,
+        ..limits()
+    };
+    let (receipts, now) = (open(limits, SmscReceipts::default(), None), now());
+    let asked = |id: &str| ask(&receipts, now, "viettel", id, DELIVERED);
+    assert_eq!(asked("4F2A"), Correlation::Unknown);
+    assert_eq!(lock(&receipts.table).held(), 0);
+    let _on_its_way = receipts.on_its_way("viettel");
+    assert_eq!(asked("4F2A"), Correlation::Hold);
+}
+
+#[test]
+fn a_message_that_timed_out_has_receipts_held_for_the_time_of_a_hold() {
+    let (receipts, now) = (plain(), now());
+    receipts.timed_out(now.monotonic, "viettel");
+    let at = |s| later(now, Duration::from_secs(s));
+    let asked = |s, id: &str| ask(&receipts, at(s), "viettel", id, DELIVERED);
+    assert_eq!(asked(20, "soon"), Correlation::Hold);
+    assert_eq!(asked(29, "soon"), Correlation::Hold);
+    assert_eq!(asked(30, "soon"), Correlation::Refuse);
+    assert_eq!(asked(30, "late"), Correlation::Refuse);
+}
+
+#[test]
+fn a_part_that_was_accepted_late_joins_the_others_of_its_message() {
+    let (store, now) = (Store::in_memory(), now());
+    let open = || open(limits(), SmscReceipts::default(), Some(store.clone()));
+    let receipts = open();
+    let changes = expect(&receipts, now, "viettel", "long", &["a", "", "c"]);
+    commit(&store, changes);
+    told(&receipts, now, "viettel", "a", DELIVERED);
+    let changes = expect_late(&receipts, now, ("long", 1), &["a", "b", "c"]);
+    commit(&store, changes);
+    assert_eq!(
+        told(&receipts, now, "viettel", "c", DELIVERED),
+        ("long".into(), 3, 3, ENROUTE)
+    );
+    commit(&store, Vec::new());
+    drop(receipts);
+    // After a restart too.
+    let receipts = open();
+    assert_eq!(
+        told(&receipts, now, "viettel", "b", DELIVERED),
+        ("long".into(), 2, 3, DELIVERED)
+    );
+}
+
+#[test]
+fn a_part_that_was_accepted_late_is_awaited_by_itself_where_no_other_part_has_an_id() {
+    let (receipts, now) = (plain(), now());
+    // The other message happens to have an id that the first one never got.
+    expect(&receipts, now, "viettel", "other", &["x"]);
+    expect_late(&receipts, now, ("long", 1), &["x", "b", ""]);
+    assert_eq!(
+        told(&receipts, now, "viettel", "b", DELIVERED),
+        ("long".into(), 2, 3, ENROUTE)
+    );
+    expect_late(&receipts, now, ("whole", 0), &["w"]);
+    assert_eq!(
+        told(&receipts, now, "viettel", "w", DELIVERED),
+        ("whole".into(), 1, 1, DELIVERED)
+    );
+}
+
+#[test]
+fn a_receipt_that_was_earlier_than_a_late_answer_is_found_by_it() {
+    let (receipts, now) = (plain(), now());
+    let woken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&woken);
+    receipts.wake_with(Arc::new(move || {
+        count.fetch_add(1, Relaxed);
+    }));
+    expect(&receipts, now, "viettel", "long", &["a", ""]);
+    receipts.timed_out(now.monotonic, "viettel");
+    let asked = || ask(&receipts, now, "viettel", "b", DELIVERED);
+    assert_eq!(asked(), Correlation::Hold);
+    expect_late(&receipts, now, ("long", 1), &["a", "b"]);
+    assert_eq!(woken.load(Relaxed), 1);
+    assert!(matches!(asked(), Correlation::Known(known) if known.part == 2));
 }
 
 #[test]
@@ -367,7 +503,7 @@ fn what_was_forgotten_is_gone_from_the_store_too() {
     let mut numbers = Vec::new();
     let each = &mut |number, _: &[u8]| numbers.push(number);
     store.load(store::Table::Receipts, each).unwrap();
-    assert_eq!(numbers, [KEY_NUMBER]);
+    assert_eq!(numbers, [store::rows::KEY_NUMBER]);
 }
 
 #[derive(Clone, Debug)]
@@ -400,6 +536,7 @@ proptest! {
         let ids = ["a", "b", "c"];
         let rank = |state: u8| match state { 1 => 1, 6 => 2, 3 => 3, 2 => 4, _ => 0 };
         let mut receipts = open(limits(), SmscReceipts::default(), Some(store.clone()));
+        let mut on_its_way = receipts.on_its_way("viettel");
         let mut accepted = false;
         let mut told = [0_u8; 3];
         for step in steps {
@@ -407,11 +544,13 @@ proptest! {
                 Step::Accept if !accepted => {
                     commit(&store, expect(&receipts, now, "viettel", "long", &ids));
                     accepted = true;
+                    drop(on_its_way.take());
                 }
                 Step::Accept => {}
                 Step::Restart => {
                     commit(&store, Vec::new());
                     receipts = open(limits(), SmscReceipts::default(), Some(store.clone()));
+                    on_its_way = receipts.on_its_way("viettel").filter(|_| !accepted);
                 }
                 Step::Receipt(part, state, durable) => {
                     let at = usize::from(part);

@@ -9,12 +9,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
-use tracing::{error, warn};
+use tracing::error;
 
+use self::table::Table;
 pub use self::table::{Begun, IdHandle, JOINERS_MAX, Limits};
-use self::table::{Stored, Table};
 use crate::{
     client::ClientName,
     digest::DigestKey,
@@ -22,11 +22,12 @@ use crate::{
     message::{Body, Message, MessageOutcome},
     metrics::RequestMetrics,
     smpp::text::Coding,
-    store::{self, Change, Store, StoreError},
+    store::{
+        self, Change, Store, StoreError,
+        rows::{Opened, Rows, Stored, lock, seconds},
+    },
 };
 
-/// Under which the key of the digests is stored.
-const KEY_NUMBER: u64 = 0;
 /// Ids that one look at the clock forgets, so that nobody waits long for the table.
 const EXPIRE_MAX: usize = 5_000;
 
@@ -46,7 +47,7 @@ pub enum Record {
 pub struct RequestIds<J> {
     table: Mutex<Table<J>>,
     key: DigestKey,
-    store: Option<Store>,
+    rows: Rows,
     record: Record,
     metrics: RequestMetrics,
 }
@@ -64,18 +65,27 @@ impl<J> RequestIds<J> {
     ) -> Result<Self, StoreError> {
         let store = store.filter(|_| record != Record::Memory);
         let mut table = Table::new(limits);
-        let key = match &store {
-            Some(store) => restore(store, &mut table)?,
-            None => DigestKey::random(),
-        };
+        let restore = |number, row: &[u8], changes: &mut _| table.restore(number, row, changes);
+        let what = "outcomes of requests";
+        let Opened {
+            rows,
+            key,
+            unreadable,
+        } = Rows::open(store, store::Table::RequestIds, what, restore)?;
+        if unreadable > 0 {
+            error!(
+                unreadable,
+                "request ids were not written by this version; their requests would be sent again"
+            );
+        }
         Ok(Self {
             table: Mutex::new(table),
             key,
-            record: match &store {
-                Some(_) => record,
-                None => Record::Memory,
+            record: match rows.are_stored() {
+                true => record,
+                false => Record::Memory,
             },
-            store,
+            rows,
             metrics,
         })
     }
@@ -108,16 +118,7 @@ impl<J> RequestIds<J> {
 
     /// Writes what a crash may forget.
     pub fn write_behind(&self, changes: Vec<Change>) {
-        if let Some(store) = self.store.as_ref().filter(|_| !changes.is_empty()) {
-            store.write(
-                changes,
-                Box::new(|written| {
-                    if let Err(error) = written {
-                        warn!("outcomes of requests are not stored: {error}");
-                    }
-                }),
-            );
-        }
+        self.rows.write_behind(changes);
     }
 }
 
@@ -169,9 +170,14 @@ impl<J> Open<'_, J> {
 
     /// Ends the batch: adds what has to be stored.
     pub fn end(self, changes: &mut Vec<Change>) {
-        if self.ids.store.is_some() {
-            changes.extend(self.changes.into_iter().map(change));
-        }
+        let Self {
+            ids,
+            table,
+            changes: own,
+            ..
+        } = self;
+        drop(table);
+        changes.extend(ids.rows.changes(own));
     }
 }
 
@@ -223,57 +229,4 @@ fn fingerprint(key: DigestKey, message: &Message) -> u64 {
         digester.field(value);
     }
     digester.end().short()
-}
-
-/// Reads what is stored; gives the key of its digests, which is made if there is none.
-fn restore<J>(store: &Store, table: &mut Table<J>) -> Result<DigestKey, StoreError> {
-    let mut key = None;
-    let (mut changes, mut unreadable) = (Vec::new(), 0_u64);
-    store.load(store::Table::RequestIds, &mut |number, value| {
-        if number == KEY_NUMBER {
-            key = value.try_into().ok().map(DigestKey::from_bytes);
-        } else if !table.restore(number, value, &mut changes) {
-            unreadable += 1;
-        }
-    })?;
-    if unreadable > 0 {
-        error!(
-            unreadable,
-            "request ids were not written by this version; their requests would be sent again"
-        );
-    }
-    let is_new = key.is_none();
-    let key = key.unwrap_or_else(DigestKey::random);
-    if is_new {
-        changes.push(Stored::Put(KEY_NUMBER, key.to_bytes().to_vec()));
-    }
-    if !changes.is_empty() {
-        store.write(
-            changes.into_iter().map(change).collect(),
-            Box::new(|written| {
-                if let Err(error) = written {
-                    error!("request ids will not be found after a restart: {error}");
-                }
-            }),
-        );
-    }
-    Ok(key)
-}
-
-fn change(stored: Stored) -> Change {
-    let table = store::Table::RequestIds;
-    match stored {
-        Stored::Put(key, value) => Change::Put { table, key, value },
-        Stored::Remove(key) => Change::Remove { table, key },
-    }
-}
-
-/// Seconds since 1970; until 2106.
-fn seconds(now: Now) -> u32 {
-    u32::try_from(now.utc.unix_timestamp()).unwrap_or_default()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every change leaves the table whole, so a panic elsewhere does not spoil it.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

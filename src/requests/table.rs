@@ -13,6 +13,7 @@ use crate::{
     digest::{AsItIs, Digest},
     message::{MessageOutcome, MessageResult},
     outcome::Reason,
+    store::rows::Stored,
 };
 
 /// Callers that may wait for one request that is in flight. More would be a loop in their code.
@@ -25,13 +26,6 @@ pub struct Limits {
     pub ids_max: usize,
     /// How long an outcome is kept, in seconds.
     pub retention_s: u32,
-}
-
-/// A change of the stored table.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stored {
-    Put(u64, Vec<u8>),
-    Remove(u64),
 }
 
 /// A request that has begun and is owed an end.

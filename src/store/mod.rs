@@ -14,6 +14,7 @@ mod archive;
 mod commit;
 mod compact;
 mod format;
+pub mod rows;
 #[cfg(test)]
 pub(crate) mod tests;
 

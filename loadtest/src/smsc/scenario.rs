@@ -35,6 +35,7 @@ files! {
     "forged-receipts"
     "half-a-response"
     "half-closed"
+    "late-response-then-receipt"
     "late-responses"
     "length-0"
     "length-15"

@@ -70,6 +70,17 @@ fn a_clients_rate_is_in_its_own_section() {
 }
 
 #[test]
+fn a_status_that_pauses_the_bind_is_temporary_whether_it_is_named_as_such_or_not() {
+    let statuses = |keys: &str| sound(&smsc_with(keys)).smscs[0].temporary_statuses.to_vec();
+    let own = "temporary_statuses = [0x58, 0x400]\nthrottle_statuses = [0x58, 0x14, 0x500]";
+    assert_eq!(statuses(own), [0x58, 0x400, 0x14, 0x500].map(CommandStatus));
+    let by_default = "temporary_statuses = [0x64]";
+    assert_eq!(statuses(by_default), [0x64, 0x58, 0x14].map(CommandStatus));
+    let none = "temporary_statuses = [0x64]\nthrottle_statuses = []";
+    assert_eq!(statuses(none), [0x64].map(CommandStatus));
+}
+
+#[test]
 fn the_first_pause_is_not_longer_than_the_longest() {
     refused(
         &smsc_with("throttle_pause_ms = 2000\nthrottle_pause_max_ms = 1000"),

@@ -10,7 +10,10 @@ use loadtest::{
     smsc::{Smsc, SmscBehaviour},
 };
 use sampan::{
-    rpc::proto::{Outcome, Reason, SubmitRequest, TrafficClass, submit_request::Body},
+    rpc::proto::{
+        Outcome, PreviewRequest, Reason, SubmitRequest, TrafficClass, preview_request,
+        submit_request::Body,
+    },
     status::LinkState,
 };
 
@@ -221,4 +224,42 @@ async fn a_client_over_its_rate_is_told_when_to_come_back_and_disturbs_nothing()
         assert!(over.detail.contains(told), "{}", over.detail);
     }
     assert_eq!(smsc.totals().submitted, 3);
+}
+
+#[tokio::test]
+async fn messages_over_a_clients_rate_use_up_no_turn_of_a_weighted_route() {
+    let one = Smsc::start(SmscBehaviour::default()).await.unwrap();
+    let other = Smsc::start(SmscBehaviour::default()).await.unwrap();
+    let router = Setup::new(
+        "[[client]]\nname = \"local\"\ntps = 1\ntps_burst_ms = 1000\n\
+         [[message_route]]\nname = \"all\"\nprefixes = [\"\"]\nchoice = \"weighted\"\n\
+         smscs = [\"one\", \"other\"]\ndefault_source = \"8049\"",
+    )
+    .smsc("one", &one, "")
+    .smsc("other", &other, "")
+    .start_up()
+    .await;
+    // So many parts that the client is over its rate for the rest of the test.
+    let first = SubmitRequest {
+        body: Some(Body::Text("sampan ".repeat(2_000))),
+        ..message(1)
+    };
+    let first = submit(&router.messaging(), first).await;
+    assert_eq!(first.outcome(), Outcome::Accepted);
+    let next = || async {
+        let asked = PreviewRequest {
+            destination: message(2).destination,
+            body: Some(preview_request::Body::Text("hello".to_owned())),
+            ..PreviewRequest::default()
+        };
+        let told = router.messaging().preview(asked).await.unwrap();
+        told.into_inner().smsc
+    };
+    let turn = next().await;
+    assert_ne!(turn, first.smsc, "equal weights take turns");
+    for number in 10..15 {
+        let over = submit(&router.messaging(), message(number)).await;
+        assert_eq!(over.reason(), Reason::Limit);
+        assert_eq!(next().await, turn, "after message {number}");
+    }
 }

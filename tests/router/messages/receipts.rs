@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use loadtest::{
     fault::{DelayMs, Timing, Trigger},
-    smsc::{Delivering, IdFormat, Refusal, Smsc, SmscBehaviour, status},
+    smsc::{
+        Delivering, IdFormat, Refusal, Smsc, SmscBehaviour, scenario::Scenario,
+        scripted::ScriptedSmsc, status,
+    },
 };
 use sampan::rpc::proto::{
     Event, MessageState, Outcome, Receipt, SubmitRequest, event::Kind, submit_request::Body,
@@ -175,4 +178,42 @@ async fn every_part_of_a_long_message_has_its_receipt_and_the_whole_one_state() 
         .filter(|state| **state == MessageState::Delivered);
     assert_eq!(delivered.count(), 1, "{whole:?}");
     assert!((1..=3).all(|part| of_part(part).parts == 3));
+}
+
+#[tokio::test]
+async fn a_receipt_finds_its_request_also_where_the_answer_came_after_unknown_was_told() {
+    let mut scenarios = Scenario::all().unwrap();
+    scenarios.retain(|own| own.name == "late-response-then-receipt");
+    let scenario = scenarios.remove(0);
+    let keys = scenario.router.clone();
+    let smsc = ScriptedSmsc::start(scenario).await.unwrap();
+    let router = Setup::new("")
+        .smsc_at("viettel", smsc.address(), &keys)
+        .message_route(&["viettel"])
+        .start_up()
+        .await;
+    let mut subscriber = Subscriber::new(router.messaging()).await;
+    // One after the other, so that it is known which has which id.
+    let mut requests = Vec::new();
+    for number in 1..=2 {
+        let told = submit(&router.messaging(), with_receipt(number)).await;
+        assert_eq!(told.outcome(), Outcome::Unknown);
+        assert!(told.message_ids.is_empty() && !told.retry_is_safe);
+        requests.push(with_receipt(number).request_id);
+    }
+    submit(&router.messaging(), message(3)).await;
+    let mut found = HashMap::new();
+    while found.len() < 2 {
+        let events = subscriber.next().await;
+        subscriber.acknowledge(&events).await;
+        let receipts = events.into_iter().map(receipt_of);
+        found.extend(receipts.map(|own| (own.message_id, own.request_id)));
+    }
+    for (id, request) in ["first", "second"].into_iter().zip(requests) {
+        assert_eq!(found[id], request);
+    }
+    // What was told stands.
+    let again = submit(&router.messaging(), with_receipt(1)).await;
+    assert_eq!(again.outcome(), Outcome::Unknown);
+    assert!(again.repeated);
 }
