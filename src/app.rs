@@ -33,7 +33,7 @@ use crate::{
     inbox::{Inbox, InboxSettings},
     journal::{self, Durable},
     link::{
-        self, BankJob, Door, DoorError, Late,
+        self, BankJob, Door, DoorError, Late, Requests, Unsupported,
         settings::{BankSettings, LinkSettings, SmscSettings},
     },
     links::Links,
@@ -396,7 +396,9 @@ impl Peers {
             kept,
         })?;
         let late: Arc<dyn Late> = Arc::<BankDesk>::clone(&desk);
-        let started = link::start_bank(&settings, door, &late, &stans, metrics);
+        let unsupported = Unsupported::new(settings.session.unsupported_code.clone());
+        let requests: Arc<dyn Requests> = Arc::new(unsupported);
+        let started = link::start_bank(&settings, door, (&late, &requests), &stans, metrics);
         self.door_tasks.extend(started.door);
         let (links, tasks): (Vec<_>, Vec<_>) = started.links.into_iter().unzip();
         let pool = Arc::new(Pool::new(Arc::clone(&settings.link.peer), links));

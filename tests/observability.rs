@@ -28,8 +28,8 @@ use time::OffsetDateTime;
 const TARGET_LABELS: [&str; 2] = ["instance", "job"];
 
 /// Labels whose values are words of the code, and not names that a configuration chooses.
-const CLOSED_LABELS: [&str; 9] = [
-    "class", "end", "file", "kind", "outcome", "service", "state", "verdict", "why",
+const CLOSED_LABELS: [&str; 10] = [
+    "class", "end", "file", "kind", "outcome", "request", "service", "state", "verdict", "why",
 ];
 
 /// Label names and their values, by series as Prometheus stores them.
@@ -50,6 +50,7 @@ fn rendered() -> String {
     for kind in [PeerKind::Smsc, PeerKind::Bank] {
         let _door = metrics.door(kind, "peer");
     }
+    let _bank_link = metrics.bank_link("bank", "bank/1");
     let _messages = metrics.messages("smsc");
     let _payments = metrics.payments("bank");
     for kind in ["ca", "client"] {

@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 mod charge;
 pub mod check;
 mod connect;
+mod core_dumps;
 mod decode;
 mod hex;
 mod input;

@@ -16,7 +16,7 @@ use tracing_subscriber::{
     Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-use super::{Exit, complain, write_error};
+use super::{Exit, complain, core_dumps::Suspended, write_error};
 use crate::{
     app::App,
     config::{Config, LogFormat, LogSettings},
@@ -27,6 +27,10 @@ use crate::{
 /// [`Exit::Failure`] if it cannot start, if payments are forgotten at its end, or if a second
 /// signal cut its stop short.
 pub fn run(path: &Path) -> Exit {
+    let core_dumps = match Suspended::now() {
+        Ok(suspended) => suspended,
+        Err(error) => return no_core_dumps(&error),
+    };
     let config = match Config::load(path) {
         Ok(config) => config,
         Err(faults) => {
@@ -34,6 +38,9 @@ pub fn run(path: &Path) -> Exit {
             return Exit::Usage;
         }
     };
+    if let Err(error) = core_dumps.settle(config.process.core_dumps) {
+        return no_core_dumps(&error);
+    }
     let warnings = config.display_warnings(path).to_string();
     if !warnings.is_empty() {
         write_error(warnings.trim_end());
@@ -59,6 +66,11 @@ pub fn run(path: &Path) -> Exit {
     // After a second signal nothing may hold the process, not even a name that is being resolved.
     runtime.shutdown_background();
     exit
+}
+
+fn no_core_dumps(error: &io::Error) -> Exit {
+    let why = format_args!("core dumps cannot be turned off, and they would hold keys: {error}");
+    complain(Exit::Failure, why)
 }
 
 fn start_log(settings: &LogSettings) -> Result<(), impl fmt::Display> {

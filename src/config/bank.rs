@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::{
+    bank_security,
     files::Surroundings,
     form,
     peer::{self, Kind, LinkDefaults, MILLIS_MAX, Peers},
@@ -16,6 +17,7 @@ use crate::{
         Dialect, Framing, Message, Mti,
         currency::Currency,
         frame::BODY_BYTES_MAX,
+        security::Security,
         session::{SessionSettings, SignOnBy},
     },
     link::settings::{BankSettings, Greeting, ReversalSettings, ReversalStan},
@@ -81,7 +83,8 @@ pub(super) fn read(
             (42, &merchant_id),
         ],
     );
-    let session = session(table, dialect.clone(), elements);
+    let security = bank_security::read(table, dialect.as_deref(), surroundings);
+    let session = session(table, dialect.clone(), elements, security);
     let approved_codes = codes(table, "approved_codes", &["00"]);
     let records_max = table.number("records_max", 1_000_000, 1..=RECORDS_MAX);
     let retention = table.seconds("retention_s", 86_400, 0..=SECONDS_MAX);
@@ -110,6 +113,7 @@ fn session(
     table: &Table<'_>,
     dialect: Option<Arc<Dialect>>,
     elements: Vec<(u8, Box<[u8]>)>,
+    security: Option<Security>,
 ) -> Option<SessionSettings> {
     let sign_on = table.text("sign_on", "001", form::network_code_or_none);
     let sign_on_by = table.choice(
@@ -129,6 +133,7 @@ fn session(
     let sign_on_timeout = table.millis("sign_on_timeout_ms", 10_000, 1..=MILLIS_MAX);
     let echo_period = table.millis("echo_ms", 60_000, 0..=MILLIS_MAX);
     let answer_timeout = table.millis("echo_timeout_ms", 10_000, 1..=MILLIS_MAX);
+    let unsupported_code = table.text("unsupported_code", "40", form::response_code);
     let keep_alive = table.boolean("keep_alive", false);
     let message_bytes_max = table.number("message_max_bytes", BODY_BYTES_MAX, MESSAGE_BYTES);
     let settings = SessionSettings {
@@ -143,6 +148,8 @@ fn session(
         echo_period: Some(echo_period).filter(|period| !period.is_zero()),
         answer_timeout,
         elements,
+        unsupported_code: unsupported_code?,
+        security: security?,
     };
     settings
         .check()

@@ -77,6 +77,26 @@ impl Surroundings<'_> {
         }
     }
 
+    /// A key that stands in a variable or in a file of its own, and never in the configuration, which
+    /// is copied and shown around.
+    pub(super) fn key<T>(
+        &self,
+        table: &Table<'_>,
+        [variable, file]: [&'static str; 2],
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        match [table.get(variable), table.get(file)] {
+            [Some(item), None] => self.variable(&item, parse),
+            [None, Some(item)] => self.secret_file(&item, parse),
+            [_, second] => {
+                let what = format!("needs exactly one of {variable} and {file}");
+                let place = second.as_ref().map_or(table.place(), Item::place);
+                table.document().fault(place, what, None);
+                None
+            }
+        }
+    }
+
     fn variable<T>(&self, item: &Item<'_>, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let name = item.text(variable_name)?;
         self.variable_named(&name, item, parse)

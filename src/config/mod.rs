@@ -6,6 +6,7 @@
 //! and environment variables that the configuration names.
 
 mod bank;
+mod bank_security;
 mod fault;
 mod files;
 mod form;
@@ -42,7 +43,8 @@ use self::{
 pub use self::{
     fault::{Fault, Faults, Position},
     process::{
-        AdminSettings, LogFormat, LogSettings, ReceiptSettings, RequestSettings, StopSettings,
+        AdminSettings, LogFormat, LogSettings, ProcessSettings, ReceiptSettings, RequestSettings,
+        StopSettings,
     },
 };
 use crate::{
@@ -65,6 +67,8 @@ pub struct Config {
     pub admin: AdminSettings,
     /// What is logged, and how.
     pub log: LogSettings,
+    /// What the process may do beside its work.
+    pub process: ProcessSettings,
     /// The SMSCs; no name occurs twice among SMSCs and banks.
     pub smscs: Vec<SmscSettings>,
     /// The banks.
@@ -173,6 +177,7 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
         refuse_one_port_for_two(document, blamed, &rpc.listen, admin.listen);
     }
     let log = root.table("log", process::log);
+    let process = root.table("process", process::process);
     let store = root.table_if_present("store", |table| inbox::store(table, surroundings));
     let journal = read_journal(root, surroundings);
     if let (Some(Some(store)), Some(Some(journal))) = (&store, &journal)
@@ -228,6 +233,7 @@ fn read(root: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Config> {
         clients,
         admin: admin?,
         log: log?,
+        process,
         smscs,
         banks,
         message_routes,

@@ -1,4 +1,4 @@
-//! The small sections: `[admin]`, `[log]`, `[receipts]`, `[requests]` and `[stop]`.
+//! The small sections: `[admin]`, `[log]`, `[process]`, `[receipts]`, `[requests]` and `[stop]`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -55,6 +55,13 @@ pub struct RequestSettings {
     pub record: requests::Record,
 }
 
+/// What the process may do beside its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessSettings {
+    /// Whether a crash may write its memory to disk: keys, card numbers and texts.
+    pub core_dumps: bool,
+}
+
 /// The end of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopSettings {
@@ -90,6 +97,13 @@ pub(super) fn log(table: &Table<'_>) -> Option<LogSettings> {
         level: level?,
         format: format?,
     })
+}
+
+/// Reads `[process]`.
+pub(super) fn process(table: &Table<'_>) -> ProcessSettings {
+    ProcessSettings {
+        core_dumps: table.boolean("core_dumps", false),
+    }
 }
 
 /// Reads `[receipts]`. `None` only with a fault recorded.

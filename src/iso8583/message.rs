@@ -161,6 +161,11 @@ impl Message {
             .map(|slot| (slot.number, self.value(slot)))
     }
 
+    /// The number of the last element.
+    pub fn last_number(&self) -> Option<u8> {
+        self.slots.last().map(|slot| slot.number)
+    }
+
     /// How many elements there are.
     pub fn len(&self) -> usize {
         self.slots.len()

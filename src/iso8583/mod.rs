@@ -12,6 +12,7 @@
 //! ```
 
 pub mod amount;
+pub mod answer;
 pub mod bitmap;
 pub mod codec;
 pub mod currency;
@@ -24,6 +25,7 @@ pub mod match_key;
 pub mod message;
 pub mod mti;
 pub mod original;
+pub mod security;
 pub mod session;
 pub mod stan;
 pub mod time;

@@ -17,19 +17,29 @@
 //!                     a broken frame closes from every state
 //! ```
 //!
+//! Where session keys are exchanged, SIGNING_ON lasts until there is one.
+//!
 //! Architecture invariant: the session knows network management alone. Financial messages pass
-//! through it unread but for their decoding; matching them is the window's work.
+//! through it unread but for their decoding and their MAC; matching them is the window's work.
+//!
+//! Architecture invariant: a message whose MAC is wrong, or missing where it is required, is as if it
+//! had not come.
 
+mod exchange;
+mod mac;
 mod network;
 mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use mac::MacFault;
 pub use network::NetworkCode;
 pub use settings::{SessionSettings, SignOnBy};
 
 use super::codec::{DecodeError, EncodeError};
 use super::mti::Class;
+use super::security::keyring::Share;
+use super::security::{CheckValue, KeyFault};
 use super::stan::{Stan, Stans};
 use super::{FrameError, Message, Mti};
 use ::time::OffsetDateTime;
@@ -93,6 +103,18 @@ pub enum Event {
         /// DE39 of the answer; `None` for what wants no answer.
         response_code: Option<&'static str>,
     },
+    /// The bank gave a session key, and it is used from now on.
+    KeyChanged {
+        /// What the bank's operator can compare it by.
+        check_value: CheckValue,
+    },
+    /// The bank gave a session key that cannot be used; the one before, if any, stays.
+    KeyRefused(KeyFault),
+    /// The bank refused to give a session key; [`Event::Closed`] follows.
+    KeyDenied {
+        /// DE39, or empty if there was none.
+        response_code: Bytes,
+    },
     /// Something that changes nothing, to be counted.
     Ignored(Ignored),
     /// The session is over: write what [`Session::output`] still holds, then close the connection.
@@ -110,6 +132,9 @@ impl fmt::Debug for Event {
                 code,
                 response_code,
             } => write!(f, "PeerRequest({code:?}, {response_code:?})"),
+            Self::KeyChanged { check_value } => write!(f, "KeyChanged({check_value})"),
+            Self::KeyRefused(fault) => write!(f, "KeyRefused({fault:?})"),
+            Self::KeyDenied { response_code } => write!(f, "KeyDenied({response_code:?})"),
             Self::Ignored(ignored) => write!(f, "Ignored({ignored:?})"),
             Self::Closed(reason) => write!(f, "Closed({reason:?})"),
         }
@@ -126,6 +151,13 @@ pub enum Ignored {
         /// DE11 of it.
         stan: Option<Stan>,
     },
+    /// A message that may not be the bank's.
+    Unauthenticated {
+        /// What it says that it is.
+        mti: Mti,
+        /// What is wrong with its MAC.
+        why: MacFault,
+    },
 }
 
 /// Why a session ended.
@@ -140,6 +172,12 @@ pub enum CloseReason {
     /// The bank signs on, and did not in time.
     #[error("the bank did not sign on in time")]
     NoSignOn,
+    /// The bank refused to give a session key.
+    #[error("the bank refused to give a session key")]
+    KeyDenied,
+    /// The bank gave no session key in time, or none that can be used.
+    #[error("the bank gave no session key that can be used")]
+    NoKey,
     /// The bank did not answer an echo, nor send anything else, in time.
     #[error("the bank answered neither an echo nor anything else in time")]
     EchoTimeout,
@@ -178,6 +216,15 @@ pub enum SessionError {
     /// The message does not fit a frame.
     #[error(transparent)]
     Frame(#[from] FrameError),
+    /// The dialect cannot write the message.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The message carries a MAC, and there is no key to make it with.
+    #[error("there is no session key yet to make the MAC with")]
+    NoKey,
+    /// The message carries a MAC and was encoded without room for it: a fault of Sampan.
+    #[error("the message has no room for its MAC")]
+    NoRoom,
 }
 
 /// What a call of [`Session::receive`] did.
@@ -195,6 +242,10 @@ pub struct Session {
     phase: Phase,
     /// When the last frame was received.
     heard: Option<Instant>,
+    /// What this session has claimed of the bank's keys, where they are exchanged.
+    share: Option<Share>,
+    /// DE11 of the question for a key, as long as it is unanswered.
+    key_stan: Option<Stan>,
     /// DE11 of the last echo, as long as it is unanswered: late answers to it are no surprise.
     echo_stan: Option<Stan>,
     output: BytesMut,
@@ -216,10 +267,23 @@ impl fmt::Debug for Session {
 enum Phase {
     Open,
     SigningOn(Question),
-    AwaitingSignOn { deadline: Instant },
-    SignedOn { echo_deadline: Option<Instant> },
+    /// The bank signs on, and has not yet.
+    AwaitingSignOn {
+        deadline: Instant,
+    },
+    /// Signed on, and without a session key.
+    AwaitingKey {
+        deadline: Instant,
+        /// When to look whether another link has got it, or to ask for it.
+        look_at: Instant,
+    },
+    SignedOn {
+        echo_deadline: Option<Instant>,
+    },
     SigningOff(Question),
-    PeerSigningOff { deadline: Instant },
+    PeerSigningOff {
+        deadline: Instant,
+    },
     Closed,
 }
 
@@ -234,9 +298,11 @@ impl Session {
     /// A session over a connection that is not up yet.
     pub fn new(settings: Arc<SessionSettings>) -> Self {
         Self {
+            share: exchange::share(&settings),
             settings,
             phase: Phase::Open,
             heard: None,
+            key_stan: None,
             echo_stan: None,
             output: BytesMut::new(),
             events: VecDeque::new(),
@@ -248,7 +314,9 @@ impl Session {
     pub fn state(&self) -> State {
         match self.phase {
             Phase::Open => State::Open,
-            Phase::SigningOn(_) | Phase::AwaitingSignOn { .. } => State::SigningOn,
+            Phase::SigningOn(_) | Phase::AwaitingSignOn { .. } | Phase::AwaitingKey { .. } => {
+                State::SigningOn
+            }
             Phase::SignedOn { .. } => State::SignedOn,
             Phase::SigningOff(_) | Phase::PeerSigningOff { .. } => State::SigningOff,
             Phase::Closed => State::Closed,
@@ -263,6 +331,7 @@ impl Session {
             Phase::AwaitingSignOn { deadline } | Phase::PeerSigningOff { deadline } => {
                 Some(deadline)
             }
+            Phase::AwaitingKey { look_at, .. } => Some(look_at),
             Phase::SignedOn {
                 echo_deadline: Some(deadline),
             } => Some(deadline),
@@ -290,8 +359,9 @@ impl Session {
             return;
         }
         self.heard = Some(now.monotonic);
+        self.forget_unused_key();
         match (self.settings.sign_on, self.settings.sign_on_by) {
-            (None, _) => self.signed_on(),
+            (None, _) => self.signed_on(now.monotonic),
             (Some(_), SignOnBy::Bank) => {
                 let deadline = now.monotonic + self.settings.sign_on_timeout;
                 self.phase = Phase::AwaitingSignOn { deadline };
@@ -319,6 +389,7 @@ impl Session {
                 Phase::Open
                 | Phase::SigningOn(_)
                 | Phase::AwaitingSignOn { .. }
+                | Phase::AwaitingKey { .. }
                 | Phase::SignedOn { .. },
                 _,
             ) => self.close(CloseReason::SignedOff),
@@ -326,20 +397,46 @@ impl Session {
         }
     }
 
-    /// Frames an encoded message for sending.
+    /// Frames a message of that class for sending, as [`SessionSettings::encode`] has written it, and
+    /// fills in its MAC.
     ///
     /// # Errors
     /// [`SessionError`]; then nothing was written and the message may go another way.
-    pub fn send(&mut self, payload: &[u8]) -> Result<(), SessionError> {
+    pub fn send(&mut self, class: Class, payload: &[u8]) -> Result<(), SessionError> {
         match self.phase {
-            Phase::SignedOn { .. } if self.output.len() > OUTPUT_BYTES_MAX => {
-                Err(SessionError::OutputFull)
-            }
             Phase::SignedOn { .. } => {
-                let framing = self.settings.framing;
-                Ok(framing.put_frame(payload, &mut self.output)?)
+                let seal = self.seal_for(class)?;
+                self.put(payload, seal)
             }
             _ => Err(SessionError::NotSignedOn(self.state())),
+        }
+    }
+
+    /// Writes the answer to a message that [`Event::Message`] brought: also while signing on or off,
+    /// as the bank may ask at any time.
+    ///
+    /// # Errors
+    /// [`SessionError`]; then nothing was written.
+    pub fn answer(&mut self, answer: &Message) -> Result<(), SessionError> {
+        if matches!(self.phase, Phase::Open | Phase::Closed) {
+            return Err(SessionError::NotSignedOn(self.state()));
+        }
+        let seal = self.seal_for(answer.mti().class)?;
+        let mut payload = std::mem::take(&mut self.scratch);
+        payload.clear();
+        let encoded = self.settings.encode(answer, &mut payload);
+        let written = match encoded {
+            Ok(()) => self.put(&payload, seal),
+            Err(error) => Err(error.into()),
+        };
+        self.scratch = payload;
+        written
+    }
+
+    /// The connection is gone, and with it what the session has claimed of the bank's keys.
+    pub fn disconnected(&mut self) {
+        if let Some(share) = &mut self.share {
+            share.leave();
         }
     }
 
@@ -367,6 +464,7 @@ impl Session {
 
     /// The time that [`Session::next_timeout`] gave has passed. Called too early it does nothing.
     pub fn handle_timeout(&mut self, now: Now, stans: &mut dyn Stans) {
+        self.expire_keys(now.monotonic);
         if self.next_timeout().is_none_or(|due| due > now.monotonic) {
             return;
         }
@@ -374,6 +472,7 @@ impl Session {
             Phase::Open | Phase::Closed => {}
             Phase::SigningOn(_) => self.close(CloseReason::SignOnTimeout),
             Phase::AwaitingSignOn { .. } => self.close(CloseReason::NoSignOn),
+            Phase::AwaitingKey { deadline, .. } => self.look_for_key(now, deadline, stans),
             Phase::SigningOff(_) => self.close(CloseReason::SignOffTimeout),
             Phase::PeerSigningOff { .. } => self.close(CloseReason::PeerSignedOff),
             Phase::SignedOn {
@@ -407,7 +506,15 @@ impl Session {
         if raw.is_empty() {
             return; // A keep-alive, which has done its work by being heard.
         }
-        match self.settings.dialect.decode(raw.clone()) {
+        let decoded = self.settings.dialect.decode(raw.clone());
+        if let Ok(message) = &decoded
+            && let Err(why) = self.authenticate(now.monotonic, message, &raw)
+        {
+            let mti = message.mti();
+            self.ignore(Ignored::Unauthenticated { mti, why });
+            return;
+        }
+        match decoded {
             Ok(message) if message.mti().class == Class::NetworkManagement => {
                 self.receive_network(now, &message);
             }
@@ -418,31 +525,32 @@ impl Session {
 
     fn receive_network(&mut self, now: Now, message: &Message) {
         if message.mti().is_response() {
-            self.receive_answer(message);
+            self.receive_answer(now, message);
         } else {
             self.receive_request(now, message);
         }
     }
 
-    fn receive_answer(&mut self, message: &Message) {
+    fn receive_answer(&mut self, now: Now, message: &Message) {
         let stan = message.stan();
         match self.phase {
             Phase::SigningOn(question) if stan == Some(question.stan) => {
-                self.receive_sign_on_answer(message);
+                self.receive_sign_on_answer(now.monotonic, message);
             }
             Phase::SigningOff(question) if stan == Some(question.stan) => {
                 self.close(CloseReason::SignedOff);
             }
+            _ if stan.is_some() && stan == self.key_stan => self.receive_key_answer(now, message),
             // Any answer to an echo proves life, whatever its DE39.
             _ if stan.is_some() && stan == self.echo_stan => self.echo_stan = None,
             _ => self.ignore(Ignored::UnexpectedAnswer { stan }),
         }
     }
 
-    fn receive_sign_on_answer(&mut self, message: &Message) {
+    fn receive_sign_on_answer(&mut self, now: Instant, message: &Message) {
         let response_code = message.get(39).unwrap_or_default();
         if response_code == APPROVED {
-            self.signed_on();
+            self.signed_on(now);
         } else {
             let response_code = Bytes::copy_from_slice(response_code);
             self.events
@@ -453,6 +561,10 @@ impl Session {
 
     fn receive_request(&mut self, now: Now, request: &Message) {
         let code = request.get(70).and_then(NetworkCode::parse);
+        if self.is_key_exchange(code) {
+            self.receive_key_request(now, request);
+            return;
+        }
         let response_code = self.settings.answer_to(code);
         let answer = network::answer(request, response_code);
         let answered = answer.is_some();
@@ -467,7 +579,7 @@ impl Session {
         });
         let signs_on = code.is_some() && code == self.settings.sign_on;
         if signs_on && matches!(self.phase, Phase::AwaitingSignOn { .. }) {
-            self.signed_on();
+            self.signed_on(now.monotonic);
         }
         let signs_off = code.is_some() && code == self.settings.sign_off;
         if signs_off && matches!(self.phase, Phase::SignedOn { .. }) {
@@ -496,29 +608,32 @@ impl Session {
 
     /// Encodes and frames a message of the session's own. `false` if that failed and closed it.
     fn write(&mut self, message: &Message) -> bool {
-        self.scratch.clear();
-        let settings = &self.settings;
-        let reason = match settings.dialect.encode(message, &mut self.scratch) {
-            Err(error) => CloseReason::Unencodable(error),
-            Ok(()) if self.output.len() > OUTPUT_BYTES_MAX => CloseReason::OutputFull,
-            Ok(()) => match settings.framing.put_frame(&self.scratch, &mut self.output) {
-                Err(error) => CloseReason::Unframeable(error),
-                Ok(()) => return true,
-            },
+        let seal = self.seal_for_own(message);
+        let mut payload = std::mem::take(&mut self.scratch);
+        payload.clear();
+        let encoded = match &seal {
+            Some(_) => self.settings.encode(message, &mut payload),
+            None => self.settings.dialect.encode(message, &mut payload),
+        };
+        let written = match encoded {
+            Ok(()) => self.put(&payload, seal),
+            Err(error) => Err(error.into()),
+        };
+        self.scratch = payload;
+        let reason = match written {
+            Ok(()) => return true,
+            Err(SessionError::Encode(error)) => CloseReason::Unencodable(error),
+            Err(SessionError::Frame(error)) => CloseReason::Unframeable(error),
+            Err(SessionError::NoKey | SessionError::NoRoom) => CloseReason::NoKey,
+            Err(SessionError::OutputFull | SessionError::NotSignedOn(_)) => CloseReason::OutputFull,
         };
         self.close(reason);
         false
     }
 
-    fn signed_on(&mut self) {
-        self.phase = Phase::SignedOn {
-            echo_deadline: None,
-        };
-        self.events.push_back(Event::SignedOn);
-    }
-
     fn close(&mut self, reason: CloseReason) {
         self.phase = Phase::Closed;
+        self.disconnected();
         self.events.push_back(Event::Closed(reason));
     }
 }

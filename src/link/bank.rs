@@ -10,9 +10,10 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{
+    asked::{self, Answering, BankRequest, Duty, Requests},
     lanes::{Lane, Queued},
     progress::{Progress, Sent, Span},
     protocol::{Again, Ended, Phase, Protocol},
@@ -24,9 +25,13 @@ use crate::{
     iso8583::{
         MatchKey, Message,
         mti::Class,
-        session::{CloseReason, Event, Session, SessionError, SessionSettings, State},
+        session::{
+            CloseReason, Event, Ignored, MacFault, NetworkCode, Session, SessionError,
+            SessionSettings, State,
+        },
         stan::Stans,
     },
+    metrics::BankLinkMetrics,
     outbox::{Answers, Outcome, Reply},
     outcome::Reason,
     window::{Keyed, Refused, Window},
@@ -96,8 +101,12 @@ pub(super) struct BankLink {
     session_settings: Arc<SessionSettings>,
     shared: Arc<Shared<BankJob>>,
     late: Arc<dyn Late>,
+    requests: Arc<dyn Requests>,
     stans: Box<dyn Stans + Send>,
     session: Session,
+    /// Counts connections, so that an answer meant for an earlier one is known.
+    session_number: u64,
+    bank_metrics: BankLinkMetrics,
     window: Window<Keyed<MatchKey>, Pending>,
     progress: Progress,
     ended: Option<Ended>,
@@ -105,6 +114,10 @@ pub(super) struct BankLink {
     cut: Option<Ended>,
     answers: Answers<Exchange>,
     late_messages: Vec<Message>,
+    /// What the bank asked in this turn.
+    asked: Vec<BankRequest>,
+    /// Requests over this connection that are not answered yet.
+    asked_open: u32,
     turn: Turn,
 }
 
@@ -119,8 +132,9 @@ impl BankLink {
     pub(super) fn new(
         settings: Arc<BankSettings>,
         shared: Arc<Shared<BankJob>>,
-        late: Arc<dyn Late>,
+        (late, requests): (Arc<dyn Late>, Arc<dyn Requests>),
         stans: Box<dyn Stans + Send>,
+        bank_metrics: BankLinkMetrics,
     ) -> Self {
         let session_settings = Arc::new(settings.session.clone());
         Self {
@@ -130,12 +144,17 @@ impl BankLink {
             settings,
             shared,
             late,
+            requests,
             stans,
             progress: Progress::default(),
+            session_number: 0,
+            bank_metrics,
             ended: None,
             cut: None,
             answers: Answers::new(),
             late_messages: Vec::new(),
+            asked: Vec::new(),
+            asked_open: 0,
             turn: Turn::default(),
         }
     }
@@ -162,8 +181,37 @@ impl BankLink {
                 });
             }
             Event::Message { message, .. } => self.receive_message(now, message),
-            Event::PeerRequest { code, .. } => {
-                debug!(%link, ?code, "answered a network management request");
+            Event::PeerRequest { code, .. } => self.count_network_request(code),
+            Event::KeyChanged { check_value } => {
+                self.bank_metrics.keys_accepted.increment(1);
+                info!(%link, %check_value, "a new session key is in use");
+            }
+            Event::KeyRefused(fault) => {
+                self.bank_metrics.keys_refused.increment(1);
+                self.shared.note_trouble(&fault.to_string(), 1);
+                error!(%link, "refused a session key: {fault}");
+            }
+            Event::KeyDenied { response_code } => {
+                self.bank_metrics.keys_denied.increment(1);
+                let code = response_code.escape_ascii();
+                self.ended = Some(Ended {
+                    why: format!(
+                        "the bank refused to give a session key with response code {code}; check \
+                         [bank.key_exchange] in the configuration, or ask the bank"
+                    ),
+                    again: Again::Later,
+                });
+            }
+            Event::Ignored(Ignored::Unauthenticated { mti, why }) => {
+                let counter = match why {
+                    MacFault::Missing => &self.bank_metrics.macs_missing,
+                    MacFault::Wrong => &self.bank_metrics.macs_wrong,
+                    MacFault::NoKey => &self.bank_metrics.macs_without_key,
+                };
+                counter.increment(1);
+                error!(%link, %mti, "not believed: {why}");
+                let what = format!("a {mti} was not believed: {why}");
+                self.shared.note_trouble(&what, 1);
             }
             Event::Ignored(ignored) => {
                 self.shared.metrics.protocol_errors.increment(1);
@@ -177,15 +225,61 @@ impl BankLink {
         }
     }
 
+    fn count_network_request(&self, code: Option<NetworkCode>) {
+        let (link, own) = (&self.shared.name, &self.session_settings);
+        let metrics = &self.bank_metrics;
+        debug!(%link, ?code, "answered a network management request");
+        let counter = match code {
+            code if code.is_none() => &metrics.other_network,
+            code if code == own.cutover => {
+                info!(%link, "the bank has begun a new business day");
+                &metrics.cutovers
+            }
+            code if code == own.sign_on => &metrics.sign_ons,
+            code if code == own.sign_off => &metrics.sign_offs,
+            code if code == Some(own.echo) => &metrics.echoes,
+            _ => &metrics.other_network,
+        };
+        counter.increment(1);
+    }
+
+    /// The bank asks something of its own accord.
+    fn receive_request(&mut self, message: Message) {
+        let (link, mti) = (Arc::clone(&self.shared.name), message.mti());
+        let metrics = &self.bank_metrics;
+        let counter = match mti.class {
+            Class::Authorization => &metrics.authorizations,
+            Class::Financial => &metrics.financials,
+            Class::FileAction => &metrics.file_actions,
+            Class::Reversal => &metrics.reversals,
+            Class::Reconciliation => &metrics.reconciliations,
+            Class::Administrative => &metrics.administratives,
+            Class::FeeCollection => &metrics.fee_collections,
+            Class::NetworkManagement => &metrics.other_network,
+        };
+        counter.increment(1);
+        info!(%link, %mti, "the bank asks of its own accord");
+        let answering: Arc<dyn Answering> = Arc::<Shared<BankJob>>::clone(&self.shared);
+        let answer = Duty::of(&message, answering, self.session_number);
+        self.asked_open += u32::from(answer.is_some());
+        if self.asked_open > asked::OPEN_MAX {
+            warn!(%link, %mti, "too many requests of the bank are unanswered; it is told so");
+            return; // The duty answers as it is dropped.
+        }
+        self.asked.push(BankRequest {
+            bank: Arc::clone(&self.settings.link.peer),
+            link,
+            message,
+            answer,
+        });
+    }
+
     fn receive_message(&mut self, now: Instant, message: Message) {
-        let link = &self.shared.name;
-        let mti = message.mti();
-        if !mti.is_response() {
-            // Requests of a bank other than network management are not served yet.
-            self.shared.metrics.protocol_errors.increment(1);
-            warn!(%link, %mti, "the bank asks for what is not served here");
+        if !message.mti().is_response() {
+            self.receive_request(message);
             return;
         }
+        let link = &self.shared.name;
         let key = match MatchKey::of(&message) {
             Ok(key) => key,
             Err(error) => {
@@ -251,6 +345,8 @@ impl Protocol for BankLink {
 
     fn connected(&mut self, now: Instant) {
         self.session = Session::new(Arc::clone(&self.session_settings));
+        self.session_number += 1;
+        self.asked_open = 0;
         self.ended = None;
         self.cut = None;
         self.progress = Progress::default();
@@ -281,11 +377,12 @@ impl Protocol for BankLink {
                 return;
             }
         }
-        if let Err(error) = self.session.send(&job.message) {
+        if let Err(error) = self.session.send(job.key.class(), &job.message) {
             let reason = match error {
-                SessionError::NotSignedOn(_) => Reason::NoLink,
+                SessionError::NotSignedOn(_) | SessionError::NoKey => Reason::NoLink,
                 SessionError::OutputFull => Reason::QueueFull,
-                SessionError::Frame(_) => Reason::Invalid,
+                SessionError::Frame(_) | SessionError::Encode(_) => Reason::Invalid,
+                SessionError::NoRoom => Reason::Internal,
             };
             if let Some(pending) = self.window.take(job.key) {
                 self.answers.push(pending.reply, Exchange::NotSent(reason));
@@ -307,8 +404,21 @@ impl Protocol for BankLink {
         job.deadline
     }
 
-    fn respond(&mut self, _response: Response) {
-        // Verdicts of the inbox are for SMSCs only; a bank link never makes a responder.
+    fn respond(&mut self, response: Response) {
+        let Response::Answer { session, answer } = response else {
+            return; // Verdicts of the inbox are for SMSCs only.
+        };
+        if session != self.session_number {
+            // The connection that it came by is gone; the bank asks again.
+            return;
+        }
+        self.asked_open = self.asked_open.saturating_sub(1);
+        if let Err(error) = self.session.answer(&answer) {
+            let (link, mti) = (&self.shared.name, answer.mti());
+            warn!(%link, %mti, "an answer to the bank was not sent: {error}");
+            let what = format!("a {mti} was not sent: {error}");
+            self.shared.note_trouble(&what, 1);
+        }
     }
 
     fn room(&self) -> u32 {
@@ -403,6 +513,7 @@ impl Protocol for BankLink {
     }
 
     fn disconnected(&mut self, _now: Instant) {
+        self.session.disconnected();
         let mut lost = 0;
         while let Some((_, pending)) = self.window.take_oldest() {
             // What is still in the output is dropped with the connection.
@@ -422,6 +533,9 @@ impl Protocol for BankLink {
         self.answers.flush();
         if !self.late_messages.is_empty() {
             self.late.late(std::mem::take(&mut self.late_messages));
+        }
+        if !self.asked.is_empty() {
+            self.requests.asked(std::mem::take(&mut self.asked));
         }
         let turn = std::mem::take(&mut self.turn);
         if turn.submitted > 0 {
@@ -444,9 +558,11 @@ impl Protocol for BankLink {
 /// What a closed session means for the next try.
 fn ended(reason: CloseReason) -> Ended {
     let again = match reason {
-        CloseReason::SignOnRefused | CloseReason::Unencodable(_) | CloseReason::Unframeable(_) => {
-            Again::Later
-        }
+        CloseReason::SignOnRefused
+        | CloseReason::KeyDenied
+        | CloseReason::NoKey
+        | CloseReason::Unencodable(_)
+        | CloseReason::Unframeable(_) => Again::Later,
         CloseReason::SignOnTimeout
         | CloseReason::NoSignOn
         | CloseReason::EchoTimeout
@@ -457,6 +573,9 @@ fn ended(reason: CloseReason) -> Ended {
         | CloseReason::OutputFull => Again::Soon,
     };
     let why = match again {
+        Again::Later if reason == CloseReason::NoKey => {
+            format!("{reason}; check [bank.key_exchange] in the configuration, or ask the bank")
+        }
         Again::Later => format!("{reason}; check sign_on and the dialect in the configuration"),
         Again::Soon | Again::After(_) => reason.to_string(),
     };

@@ -3,6 +3,7 @@
 //! [`Shared`] is what the floors above see of a link. Below it, `driver` moves bytes, and a
 //! protocol, one of two, joins session and window. Nothing here knows of gRPC, routes or payments.
 
+mod asked;
 mod backoff;
 mod bank;
 mod door;
@@ -28,6 +29,7 @@ use std::{sync::Arc, time::Instant};
 
 use tokio::task::JoinHandle;
 
+pub use asked::{BankRequest, Duty, Requests, Unsupported};
 pub use bank::{BankJob, Exchange, Late};
 pub use door::{Door, DoorError};
 pub use lanes::{Lane, Queued};
@@ -120,11 +122,13 @@ pub fn start_smsc(
     }
 }
 
-/// Starts the links to a bank, as [`start_smsc`]. All of them take their STANs from one sequence.
+/// Starts the links to a bank, as [`start_smsc`]. All of them take their STANs from one sequence;
+/// `late` gets the answers that nobody waits for any more, `requests` what the bank asks of its own
+/// accord.
 pub fn start_bank(
     settings: &Arc<BankSettings>,
     door: Option<Door>,
-    late: &Arc<dyn Late>,
+    (late, requests): (&Arc<dyn Late>, &Arc<dyn Requests>),
     stans: &(impl Stans + Clone + Send + 'static),
     metrics: &Metrics,
 ) -> Started<BankJob> {
@@ -135,8 +139,9 @@ pub fn start_bank(
             let protocol = bank::BankLink::new(
                 Arc::clone(settings),
                 Arc::clone(&shared),
-                Arc::clone(late),
+                (Arc::clone(late), Arc::clone(requests)),
                 Box::new(stans.clone()),
+                metrics.bank_link(&shared.settings.peer, &shared.name),
             );
             let lobby = Arc::clone(&beginning.lobby);
             let task = tokio::spawn(driver::run(protocol, Arc::clone(&shared), lobby));

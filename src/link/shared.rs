@@ -16,11 +16,13 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
+    asked::Answering,
     lanes::{CLASSES, Lanes, Queued},
     settings::LinkSettings,
 };
 use crate::{
     inbox::{Respond, Verdict},
+    iso8583::Message,
     metrics::LinkMetrics,
     status::{LAST_ERRORS_MAX, LinkError, LinkState, LinkStatus, PeerKind},
     tap::Tap,
@@ -79,15 +81,25 @@ struct Queue<J> {
     lanes: Lanes<J>,
 }
 
-/// A verdict of the inbox on its way to the peer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Response {
-    /// Which connection it belongs to.
-    pub session: u64,
-    /// The sequence number to echo.
-    pub sequence: u32,
-    /// What to answer.
-    pub verdict: Verdict,
+/// An answer of the floors above on its way to the peer.
+#[derive(Debug)]
+pub(super) enum Response {
+    /// A verdict of the inbox, for an SMSC.
+    Verdict {
+        /// Which connection it belongs to.
+        session: u64,
+        /// The sequence number to echo.
+        sequence: u32,
+        /// What to answer.
+        verdict: Verdict,
+    },
+    /// The answer to a request of a bank.
+    Answer {
+        /// Which connection it belongs to.
+        session: u64,
+        /// What to answer.
+        answer: Message,
+    },
 }
 
 /// The times of a stop.
@@ -521,15 +533,28 @@ impl<J: Send> Respond for Shared<J> {
     fn respond(&self, session: u64, verdicts: &[(u32, Verdict)]) {
         let mut responses = lock(&self.responses);
         let was_empty = responses.is_empty();
-        responses.extend(verdicts.iter().map(|(sequence, verdict)| Response {
-            session,
-            sequence: *sequence,
-            verdict: *verdict,
-        }));
+        responses.extend(
+            verdicts
+                .iter()
+                .map(|(sequence, verdict)| Response::Verdict {
+                    session,
+                    sequence: *sequence,
+                    verdict: *verdict,
+                }),
+        );
         drop(responses);
         if was_empty && !verdicts.is_empty() {
             self.wake.notify_one();
         }
+    }
+}
+
+impl<J: Send> Answering for Shared<J> {
+    fn answer(&self, session: u64, answer: Message) {
+        let mut responses = lock(&self.responses);
+        responses.push(Response::Answer { session, answer });
+        drop(responses);
+        self.wake.notify_one();
     }
 }
 

@@ -490,17 +490,24 @@ impl Protocol for SmscLink {
     }
 
     fn respond(&mut self, response: Response) {
-        if response.session != self.session_number {
+        let Response::Verdict {
+            session,
+            sequence,
+            verdict,
+        } = response
+        else {
+            return; // Only links to banks hand out what is answered otherwise.
+        };
+        if session != self.session_number {
             // The connection that it came by is gone; the SMSC sends it again.
             return;
         }
-        let (status, counter) = match response.verdict {
+        let (status, counter) = match verdict {
             Verdict::Acknowledged => (CommandStatus::ESME_ROK, &self.inbox_metrics.acknowledged),
             Verdict::Later => (CommandStatus::ESME_RX_T_APPN, &self.inbox_metrics.later),
             Verdict::Never => (CommandStatus::ESME_RX_R_APPN, &self.inbox_metrics.never),
         };
         counter.increment(1);
-        let sequence = response.sequence;
         if self.data_sm.remove(&sequence) {
             self.session
                 .respond(sequence, status, &DataSmResp::default());

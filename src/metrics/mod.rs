@@ -3,7 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `names` | the name of each metric, once, and what it means |
-//! | `link`, `door`, `certificates`, `messages`, `payments`, `inbox`, `receipts`, `store`, `client` | the handles, by what holds them |
+//! | `link`, `bank`, `door`, `certificates`, `messages`, `payments`, `inbox`, `receipts`, `store`, `client` | the handles, by what holds them |
 //!
 //! Handles are fetched when a link, a bank or a client comes into being, never per message. No label
 //! holds a number, a card or a text: names of peers, links, clients and outcomes only.
@@ -20,6 +20,7 @@ use metrics_exporter_prometheus::{
 
 use crate::client::ClientName;
 
+mod bank;
 mod certificates;
 mod client;
 mod door;
@@ -31,6 +32,7 @@ mod payments;
 mod receipts;
 mod store;
 
+pub use bank::BankLinkMetrics;
 pub use certificates::CertificateMetrics;
 pub use door::{DoorMetrics, WhyRefused};
 pub use inbox::{InboxMetrics, SubscriptionMetrics};

@@ -69,6 +69,18 @@ pub const COUNTERS: &[(&str, &str)] = &[
         "Answers of a bank after the outcome was told; they changed nothing.",
     ),
     (
+        BANK_REQUESTS,
+        "What the bank asked of its own accord and was answered, by request: network management, or the class of the message.",
+    ),
+    (
+        BANK_MAC_FAILURES,
+        "Messages of a bank that were not believed because of their MAC, by why: missing, wrong or no_key.",
+    ),
+    (
+        BANK_KEYS,
+        "Session keys of a bank by outcome: accepted, refused (it cannot be used) or denied (the bank gave none).",
+    ),
+    (
         INBOX_EVENTS,
         "Messages and receipts from SMSCs by what they were answered.",
     ),
@@ -264,6 +276,9 @@ pub(super) const REVERSALS_FAILED: &str = "sampan_reversals_failed";
 pub(super) const PAYMENT_RECORDS: &str = "sampan_payment_records";
 pub(super) const LATE_ANSWERS: &str = "sampan_late_answers_total";
 pub(super) const PEER_CERTIFICATE_EXPIRES: &str = "sampan_peer_certificate_expires_seconds";
+pub(super) const BANK_REQUESTS: &str = "sampan_bank_requests_total";
+pub(super) const BANK_MAC_FAILURES: &str = "sampan_bank_mac_failures_total";
+pub(super) const BANK_KEYS: &str = "sampan_bank_session_keys_total";
 pub(super) const INBOX_EVENTS: &str = "sampan_inbox_events_total";
 pub(super) const INBOX_ACCEPTED: &str = "sampan_inbox_accepted_total";
 pub(super) const INBOX_REFUSED: &str = "sampan_inbox_refused_total";

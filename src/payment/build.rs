@@ -10,6 +10,7 @@ use crate::{
     iso8583::{
         Message, Mti, OriginalData, Stan, amount,
         original::OriginalDataError,
+        security::{PinBlock, PinError, PinPolicy},
         session::Now,
         time::{local_date, local_time, transmission},
     },
@@ -36,7 +37,27 @@ pub(super) enum BuildError {
         /// What was given.
         number: u8,
     },
+    /// A PIN block where none is taken.
+    #[error(
+        "elements[{index}]: the bank takes no PIN block (DE52) from callers; [bank.pin] in the \
+         configuration says how it could"
+    )]
+    PinRefused {
+        /// Its place in the request.
+        index: usize,
+    },
+    /// A PIN block that cannot be given to the bank.
+    #[error("elements[{index}]: {why}")]
+    Pin {
+        /// Its place in the request.
+        index: usize,
+        /// Why.
+        why: PinError,
+    },
 }
+
+/// DE52, the PIN block.
+const DE_PIN: u8 = 52;
 
 /// The elements that a request's own fields and the bank's settings fill in, and the MACs.
 const RESERVED: [u8; 16] = [1, 2, 3, 4, 7, 11, 12, 13, 37, 41, 42, 49, 64, 65, 90, 128];
@@ -101,9 +122,32 @@ pub(super) fn request(
         if RESERVED.contains(&number) {
             return Err(BuildError::Reserved { index, number });
         }
+        if number == DE_PIN {
+            let block = pin_block(payment, settings, index, value)?;
+            message.set(number, block.octets());
+            continue;
+        }
         message.set(number, value);
     }
     Ok(message)
+}
+
+/// The PIN block as the bank gets it.
+fn pin_block(
+    payment: &Payment,
+    settings: &BankSettings,
+    index: usize,
+    given: &[u8],
+) -> Result<PinBlock, BuildError> {
+    let failed = |why| BuildError::Pin { index, why };
+    let block = PinBlock::new(given).ok_or(failed(PinError::Block))?;
+    match &settings.session.security.pin {
+        PinPolicy::Refuse => Err(BuildError::PinRefused { index }),
+        PinPolicy::Pass => Ok(block),
+        PinPolicy::Translate(translator) => translator
+            .translate(&block, payment.pan.digits())
+            .map_err(failed),
+    }
 }
 
 /// DE37 as given, or last digit of the year, day of the year, hour and STAN, which is the common use.

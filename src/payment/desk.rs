@@ -334,7 +334,7 @@ impl Desk {
 
     pub(super) fn encode(&mut self, message: &Message) -> Result<Bytes, String> {
         self.scratch.reserve(512);
-        match self.settings.dialect.encode(message, &mut self.scratch) {
+        match self.settings.session.encode(message, &mut self.scratch) {
             Ok(()) => Ok(self.scratch.split().freeze()),
             Err(error) => {
                 self.scratch.clear();

@@ -4,6 +4,7 @@
 mod races;
 mod recovery;
 mod reversals;
+mod security;
 mod simulation;
 
 use std::{

@@ -183,3 +183,30 @@ fn get(address: SocketAddr, path: &str) -> String {
     stream.read_to_string(&mut answer).unwrap();
     answer
 }
+
+/// The soft and the hard limit of core dumps of a running router.
+fn core_limits(router: &Router) -> (String, String) {
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", router.pid())).unwrap();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file"));
+    let words: Vec<&str> = line.unwrap().split_whitespace().collect();
+    (words[4].to_owned(), words[5].to_owned())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_router_leaves_no_core_dump_unless_it_may() {
+    let zero = || "0".to_owned();
+    let scratch = Scratch::new();
+    let router = Router::start(&scratch, &config(NOBODY, NOBODY));
+    assert_eq!(core_limits(&router), (zero(), zero()));
+    let scratch = Scratch::new();
+    let allowed = format!("[process]\ncore_dumps = true\n{}", config(NOBODY, NOBODY));
+    let router = Router::start(&scratch, &allowed);
+    // As the shell that starts the tests has it.
+    let own = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let own = own.lines().find(|line| line.starts_with("Max core file"));
+    let own: Vec<&str> = own.unwrap().split_whitespace().collect();
+    assert_eq!(core_limits(&router), (own[4].to_owned(), own[5].to_owned()));
+}

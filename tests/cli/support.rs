@@ -173,6 +173,10 @@ impl Router {
         while !self.ask(&["links", "--peer", peer]).out.contains(&state) {}
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id();
         let status = Command::new("sh")

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::security::BankSecurity;
 use crate::fault::{Dice, NotUnderstood, Pace, Timing, Trigger};
 
 /// DE39, two characters.
@@ -193,6 +194,11 @@ pub struct BankBehaviour {
     pub ignore_network: bool,
     /// Reads and says nothing.
     pub black_hole: bool,
+
+    /// MACs under session keys; `None` has none and looks at none.
+    pub security: Option<BankSecurity>,
+    /// Financial requests after which the bank sends a chargeback of its own, 0422.
+    pub chargebacks: Trigger,
 }
 
 /// A behaviour with its running counts.
@@ -204,11 +210,20 @@ pub(super) struct Live {
     pub(super) silent: Dice,
     pub(super) disconnect: Dice,
     pub(super) garbage: Dice,
+    pub(super) change_key: Dice,
+    pub(super) wrong_mac: Dice,
+    pub(super) chargebacks: Dice,
 }
 
 impl Live {
     pub(super) fn new(behaviour: BankBehaviour) -> Self {
+        let security = behaviour.security.as_ref();
+        let change_key = security.map_or(Trigger::Never, |own| own.change_key);
+        let wrong_mac = security.map_or(Trigger::Never, |own| own.wrong_mac);
         Self {
+            change_key: Dice::new(change_key),
+            wrong_mac: Dice::new(wrong_mac),
+            chargebacks: Dice::new(behaviour.chargebacks),
             pace: Pace::new(behaviour.timing),
             decline: Dice::new(behaviour.decline.map_or(Trigger::Never, |d| d.trigger)),
             silent: Dice::new(behaviour.silent),

@@ -178,6 +178,16 @@ pub struct BankTotals {
     pub garbage: u64,
     /// Requests that came again, answered the same and not debited twice.
     pub duplicates: u64,
+    /// Session keys given, asked for or not, and those that the other side has accepted.
+    pub keys_given: u64,
+    /// See [`Self::keys_given`].
+    pub keys_accepted: u64,
+    /// Chargebacks sent, and those that were answered 40 with a sound MAC.
+    pub chargebacks: u64,
+    /// See [`Self::chargebacks`].
+    pub chargebacks_answered: u64,
+    /// Violation: a financial or reversal message without its MAC, or with a wrong one.
+    pub macs_wrong: u64,
     /// Requests before the sign-on of their link.
     pub before_sign_on: u64,
     /// Debits, and their sum in minor units.

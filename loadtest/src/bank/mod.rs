@@ -19,7 +19,7 @@
 //! ```
 //!
 //! `wire` reads and writes octets by the table in `layout`, `session` is one link, `ledger` and `reversal` decide what a
-//! message does to the `accounts`, [`books`] is what can be seen of it.
+//! message does to the `accounts`, `security` makes MACs and keys, [`books`] is what can be seen of it.
 
 mod accounts;
 pub mod behaviour;
@@ -27,6 +27,7 @@ pub mod books;
 mod layout;
 mod ledger;
 mod reversal;
+mod security;
 mod session;
 mod wire;
 
@@ -38,6 +39,7 @@ pub use behaviour::{
     Account, BankBehaviour, BeforeSignOn, Decline, ResponseCode, Reversing, StatementElement,
 };
 pub use books::BankBooks;
+pub use security::BankSecurity;
 
 use crate::locked;
 use crate::serve::Server;
@@ -49,6 +51,7 @@ use session::Session;
 struct Shared {
     live: RwLock<Arc<Live>>,
     ledger: Mutex<Ledger>,
+    keys: Mutex<security::Keys>,
 }
 
 impl Shared {
@@ -90,6 +93,7 @@ impl Bank {
         let shared = Arc::new(Shared {
             live,
             ledger: Mutex::default(),
+            keys: Mutex::default(),
         });
         shared.open_accounts(&shared.live().behaviour);
         let for_sessions = Arc::clone(&shared);

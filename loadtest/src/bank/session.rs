@@ -9,6 +9,7 @@ use bytes::{Buf, BufMut, BytesMut};
 use super::Shared;
 use super::behaviour::{BeforeSignOn, Live, ResponseCode, StatementElement};
 use super::ledger::{Decision, Ledger, Treatment};
+use super::security::{self, Keys};
 use super::wire::{self, Message, put_digits};
 use crate::fault::When;
 use crate::locked;
@@ -52,7 +53,11 @@ impl Session {
                 return Flow::Open;
             }
         };
+        if !turn.believes(&message, octets) {
+            return Flow::Open;
+        }
         match &message.mti() {
+            b"0432" => turn.on_answer(&message),
             b"0800" | b"0801" => self.on_network(turn, &message),
             b"0810" => self.on_network_answer(turn, &message),
             b"0200" | b"0201" | b"0100" | b"0101" => return self.on_financial(turn, &message),
@@ -93,9 +98,20 @@ impl Session {
                 ResponseCode::INVALID
             }
         };
+        let key = match (&behaviour.security, purpose) {
+            (Some(security), Some(b"161")) if code == ResponseCode::APPROVED => {
+                turn.ledger.totals.keys_given += 1;
+                turn.ledger.totals.keys_accepted += 1;
+                Some(turn.keys.change(&security.kek))
+            }
+            _ => None,
+        };
         let mut answer = Message::new(*b"0810");
         answer.echo(request, &NETWORK_ECHOED);
         answer.put(39, code.as_bytes());
+        if let Some(key) = &key {
+            answer.put(48, key.as_bytes());
+        }
         turn.out.send(When::Now, |out| answer.write(out));
     }
 
@@ -103,8 +119,7 @@ impl Session {
     fn on_network_answer(&mut self, turn: &mut Turn<'_>, answer: &Message<'_>) {
         let is_ours = turn.live.behaviour.signs_on && answer.get(11) == Some(SIGN_ON_STAN);
         if !is_ours {
-            turn.ledger
-                .wrong(answer.mti(), 11, "an answer to nothing that was asked");
+            turn.on_answer(answer);
         } else if answer.get(39) == Some(b"00") {
             self.signed_on = true;
             turn.ledger.totals.sign_ons += 1;
@@ -129,6 +144,7 @@ impl Session {
         }
         let live = turn.live;
         let behaviour = &live.behaviour;
+        turn.ask_of_its_own();
         let silent = live.silent.strikes();
         let disconnect = !silent && live.disconnect.strikes();
         let treatment = || {
@@ -159,6 +175,11 @@ impl Session {
         if self.refused_before_sign_on(turn, request) {
             return;
         }
+        // A repeat has a MAC of its own, and nothing else.
+        let octets = match turn.live.behaviour.security {
+            Some(_) => security::without_mac(octets),
+            None => octets,
+        };
         if let Some(code) = turn.ledger.reverse(request, octets, &turn.live.behaviour) {
             turn.answer(request, code, request.get(90));
         }
@@ -170,6 +191,7 @@ struct Turn<'a> {
     now: Instant,
     live: &'a Live,
     ledger: &'a mut Ledger,
+    keys: &'a mut Keys,
     out: &'a mut Outbox,
 }
 
@@ -218,7 +240,76 @@ impl Turn<'_> {
     fn send(&mut self, answer: &Message<'_>) {
         let (when, late) = self.live.pace.draw(self.now);
         self.ledger.totals.late += u64::from(late);
-        self.out.send(when, |out| answer.write(out));
+        if self.live.behaviour.security.is_some() {
+            let wrong = self.live.wrong_mac.strikes();
+            self.out
+                .send(when, |out| self.keys.write(answer, out, wrong));
+        } else {
+            self.out.send(when, |out| answer.write(out));
+        }
+    }
+
+    /// Whether the message's MAC is right, where it has to have one.
+    fn believes(&mut self, message: &Message<'_>, octets: &[u8]) -> bool {
+        let is_covered = matches!(message.mti(), [_, b'2' | b'4', ..]);
+        if self.live.behaviour.security.is_none() || !is_covered {
+            return true;
+        }
+        let believed = self.keys.believe(message, octets);
+        if !believed {
+            self.ledger.totals.macs_wrong += 1;
+            self.ledger
+                .wrong(message.mti(), 64, "no MAC, or a wrong one");
+        }
+        believed
+    }
+
+    /// An answer to what the bank has asked.
+    fn on_answer(&mut self, answer: &Message<'_>) {
+        let mti = answer.mti();
+        match (&mti, answer.get(39)) {
+            (b"0810", Some(b"00")) => self.ledger.totals.keys_accepted += 1,
+            (b"0432", Some(b"40")) => self.ledger.totals.chargebacks_answered += 1,
+            _ => self
+                .ledger
+                .wrong(mti, 39, "an answer that the bank did not expect"),
+        }
+    }
+
+    /// A new key, or a chargeback, when it is time for one.
+    fn ask_of_its_own(&mut self) {
+        let now = Utc::now();
+        let transmitted = format!("{}{}", now.date(), now.time());
+        if let Some(security) = &self.live.behaviour.security
+            && self.keys.are_given()
+            && self.live.change_key.strikes()
+        {
+            self.ledger.totals.keys_given += 1;
+            let (stan, key) = (self.own_stan(), self.keys.change(&security.kek));
+            let mut request = Message::new(*b"0800");
+            request.put(7, transmitted.as_bytes());
+            request.put(11, stan.as_bytes());
+            request.put(48, key.as_bytes());
+            request.put(70, b"161");
+            self.out.send(When::Now, |out| request.write(out));
+        }
+        if self.live.chargebacks.strikes() {
+            self.ledger.totals.chargebacks += 1;
+            let stan = self.own_stan();
+            let mut request = Message::new(*b"0422");
+            request.put(7, transmitted.as_bytes());
+            request.put(11, stan.as_bytes());
+            self.send(&request);
+        }
+    }
+
+    /// The STAN of a request of the bank's own.
+    fn own_stan(&self) -> String {
+        let totals = &self.ledger.totals;
+        format!(
+            "{:06}",
+            (totals.keys_given + totals.chargebacks) % 1_000_000
+        )
     }
 
     /// DE54: the ledger balance (01) and the available balance (02), 20 characters each: account
@@ -302,10 +393,12 @@ impl Peer for Session {
             return Flow::Open;
         }
         let mut ledger = locked(&shared.ledger);
+        let mut keys = locked(&shared.keys);
         let mut turn = Turn {
             now,
             live: &live,
             ledger: &mut ledger,
+            keys: &mut keys,
             out,
         };
         let mut used = 0;

@@ -12,6 +12,9 @@ pub(super) const NOT_SUPPORTED: &str = "12";
 /// DE39 of a request without a readable DE70: format error.
 pub(super) const FORMAT_ERROR: &str = "30";
 
+/// DE39 of a request that nobody serves: requested function not supported.
+pub(super) const FUNCTION_NOT_SUPPORTED: &str = "40";
+
 /// DE70, the network management information code: three digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NetworkCode([u8; 3]);
@@ -25,6 +28,9 @@ impl NetworkCode {
     pub const ECHO: Self = Self(*b"301");
     /// 201, cutover.
     pub const CUTOVER: Self = Self(*b"201");
+
+    /// 161, key exchange.
+    pub const KEY_EXCHANGE: Self = Self(*b"161");
 
     /// Reads three digits. `None` for anything else.
     pub fn parse(value: &[u8]) -> Option<Self> {

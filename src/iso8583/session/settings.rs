@@ -2,7 +2,8 @@
 
 use super::network::{self, NetworkCode};
 use super::{EncodeError, Stan};
-use crate::iso8583::{Dialect, Framing};
+use crate::iso8583::security::Security;
+use crate::iso8583::{Dialect, Framing, Message};
 use ::time::OffsetDateTime;
 use bytes::BytesMut;
 use std::sync::Arc;
@@ -43,6 +44,10 @@ pub struct SessionSettings {
     pub answer_timeout: Duration,
     /// Elements that every 0800 of ours carries besides, such as DE32 and DE33.
     pub elements: Vec<(u8, Box<[u8]>)>,
+    /// DE39 of the answer to a request of the bank that nobody here serves.
+    pub unsupported_code: String,
+    /// MACs, the exchange of their keys, and PINs.
+    pub security: Security,
 }
 
 impl SessionSettings {
@@ -60,7 +65,21 @@ impl SessionSettings {
             echo_period: Some(Duration::from_secs(30)),
             answer_timeout: Duration::from_secs(10),
             elements: Vec::new(),
+            unsupported_code: network::FUNCTION_NOT_SUPPORTED.to_owned(),
+            security: Security::default(),
         }
+    }
+
+    /// Writes a message for this bank, without a frame header. One that carries a MAC ends with room
+    /// for it, which [`Session::send`](super::Session::send) fills: the key may change until then.
+    ///
+    /// # Errors
+    /// [`EncodeError`] names the element at fault; `output` is unchanged.
+    pub fn encode(&self, message: &Message, output: &mut BytesMut) -> Result<(), EncodeError> {
+        let mac = self.security.mac.as_ref();
+        let with_room = mac.and_then(|mac| mac.with_room(message));
+        self.dialect
+            .encode(with_room.as_ref().unwrap_or(message), output)
     }
 
     /// Whether the dialect can write the 0800 that these settings ask for: to be tried before a

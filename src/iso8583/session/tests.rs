@@ -4,6 +4,8 @@ use super::*;
 use crate::iso8583::{Dialect, Framing};
 use proptest::prelude::*;
 
+mod security;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 struct Counter(u32);
@@ -119,14 +121,14 @@ fn a_session_signs_on_and_then_may_send() {
     assert_eq!(dialogue.session.state(), State::Open);
     dialogue.connect();
     assert_eq!(dialogue.session.state(), State::SigningOn);
-    let early = dialogue.session.send(b"0200");
+    let early = dialogue.session.send(Class::Financial, b"0200");
     assert_eq!(early, Err(SessionError::NotSignedOn(State::SigningOn)));
     let expected = [(7, "0921073244"), (11, "000001"), (70, "001")];
     assert_eq!(dialogue.hears("0800", &expected).len(), expected.len());
     dialogue.says("0810", &[(11, "000001"), (39, "00"), (70, "001")]);
     assert!(matches!(dialogue.event(), Event::SignedOn));
     assert_eq!(dialogue.session.state(), State::SignedOn);
-    dialogue.session.send(b"0200").unwrap();
+    dialogue.session.send(Class::Financial, b"0200").unwrap();
     assert_eq!(&dialogue.session.output()[..], b"00040200");
 }
 
@@ -171,7 +173,7 @@ fn a_bank_that_signs_on_itself_is_answered_and_then_signed_on() {
     dialogue.hears("0810", &[(11, "777776"), (39, "00"), (70, "301")]);
     assert!(matches!(dialogue.event(), Event::PeerRequest { .. }));
     dialogue.no_event();
-    assert!(dialogue.session.send(b"0200").is_err());
+    assert!(dialogue.session.send(Class::Financial, b"0200").is_err());
     dialogue.says("0800", &[(11, "777777"), (70, "001")]);
     dialogue.hears("0810", &[(11, "777777"), (39, "00"), (70, "001")]);
     assert!(matches!(dialogue.event(), Event::PeerRequest { .. }));
@@ -334,7 +336,7 @@ fn a_sign_off_waits_for_its_answer_and_still_hands_up_late_answers() {
     dialogue.session.sign_off(dialogue.now, &mut dialogue.stans);
     assert_eq!(dialogue.session.state(), State::SigningOff);
     dialogue.hears("0800", &[(70, "002"), (11, "000002")]);
-    assert!(dialogue.session.send(b"0200").is_err());
+    assert!(dialogue.session.send(Class::Financial, b"0200").is_err());
     dialogue.says("0210", &[(11, "000009"), (39, "00")]);
     assert!(matches!(dialogue.event(), Event::Message { .. }));
     dialogue.says("0810", &[(11, "000002"), (39, "00")]);

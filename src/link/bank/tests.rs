@@ -35,10 +35,13 @@ fn link() -> BankLink {
     let settings = Arc::new(config.banks.remove(0));
     let link_settings = Arc::new(settings.link.clone());
     let metrics = Metrics::new().unwrap();
+    let own_metrics = metrics.bank_link("vault", "vault/1");
     let metrics = metrics.link(PeerKind::Bank, "vault", "vault/1");
     let shared = Arc::new(Shared::new(PeerKind::Bank, &link_settings, 1, metrics));
     let stans = Box::new(Counter(900_000));
-    BankLink::new(settings, shared, Arc::new(NobodyLate), stans)
+    let unsupported = crate::link::Unsupported::new("40".into());
+    let above: (Arc<dyn Late>, Arc<dyn Requests>) = (Arc::new(NobodyLate), Arc::new(unsupported));
+    BankLink::new(settings, shared, above, stans, own_metrics)
 }
 
 /// A bank link on a clock that only the test moves.

@@ -1,7 +1,10 @@
 //! What a desk makes of the payments of the process before it.
 
 use super::*;
-use crate::journal::{End, Kept, ReversalEnd};
+use crate::{
+    iso8583::security::PinPolicy,
+    journal::{End, Kept, ReversalEnd},
+};
 
 /// The row of a payment, as the journal has it now.
 fn row(scene: &mut Scene, id: &str) -> (u64, Kept) {
@@ -145,7 +148,7 @@ fn the_retention_runs_on_over_a_restart() {
 
 #[test]
 fn of_a_request_nothing_is_kept_but_what_its_reversal_is_made_of() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::with(|settings| settings.session.security.pin = PinPolicy::Pass);
     let mut payment = Scene::payment("p1", Scene::purchase(10_000));
     payment.elements = vec![
         (35, Bytes::from_static(b"9704361234567890=2512")),

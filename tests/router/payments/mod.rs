@@ -3,6 +3,7 @@
 mod outages;
 mod outcomes;
 mod reversals;
+mod security;
 mod stop;
 mod unread;
 

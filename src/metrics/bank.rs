@@ -1,0 +1,73 @@
+//! The handles of what only links to banks have: requests of the bank's own, MACs and keys. They are
+//! fetched as a link comes into being, never per message.
+
+use metrics::{Counter, counter};
+
+use super::{
+    Metrics,
+    names::{BANK_KEYS, BANK_MAC_FAILURES, BANK_REQUESTS},
+};
+
+impl Metrics {
+    /// The handles of one link to a bank.
+    pub fn bank_link(&self, bank: &str, link: &str) -> BankLinkMetrics {
+        let fetch = |name, label: &'static str, value: &'static str| {
+            let labels = [
+                ("bank", bank.to_owned()),
+                ("link", link.to_owned()),
+                (label, value.to_owned()),
+            ];
+            counter!(name, &labels)
+        };
+        let request = |request| fetch(BANK_REQUESTS, "request", request);
+        let failure = |why| fetch(BANK_MAC_FAILURES, "why", why);
+        let key = |outcome| fetch(BANK_KEYS, "outcome", outcome);
+        self.with(|| BankLinkMetrics {
+            sign_ons: request("sign_on"),
+            sign_offs: request("sign_off"),
+            echoes: request("echo"),
+            cutovers: request("cutover"),
+            other_network: request("other_network"),
+            authorizations: request("authorization"),
+            financials: request("financial"),
+            file_actions: request("file_action"),
+            reversals: request("reversal"),
+            reconciliations: request("reconciliation"),
+            administratives: request("administrative"),
+            fee_collections: request("fee_collection"),
+            macs_missing: failure("missing"),
+            macs_wrong: failure("wrong"),
+            macs_without_key: failure("no_key"),
+            keys_accepted: key("accepted"),
+            keys_refused: key("refused"),
+            keys_denied: key("denied"),
+        })
+    }
+}
+
+/// The handles of one link to a bank.
+#[allow(
+    missing_docs,
+    reason = "the metrics' meanings stand in one place, COUNTERS and GAUGES"
+)]
+#[derive(Clone)]
+pub struct BankLinkMetrics {
+    pub sign_ons: Counter,
+    pub sign_offs: Counter,
+    pub echoes: Counter,
+    pub cutovers: Counter,
+    pub other_network: Counter,
+    pub authorizations: Counter,
+    pub financials: Counter,
+    pub file_actions: Counter,
+    pub reversals: Counter,
+    pub reconciliations: Counter,
+    pub administratives: Counter,
+    pub fee_collections: Counter,
+    pub macs_missing: Counter,
+    pub macs_wrong: Counter,
+    pub macs_without_key: Counter,
+    pub keys_accepted: Counter,
+    pub keys_refused: Counter,
+    pub keys_denied: Counter,
+}
