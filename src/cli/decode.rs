@@ -2,9 +2,10 @@
 //! and no error repeats what it could not read.
 
 use std::{
+    borrow::Cow,
     fmt::Write as _,
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -14,7 +15,7 @@ use super::{Exit, Trouble, hex, input};
 use crate::{
     iso8583::{
         self, Dialect, Framing,
-        frame::{BODY_BYTES_MAX, HEADER_BYTES},
+        frame::{BODY_BYTES_MAX, Frame},
     },
     smpp::{
         self, Pdu,
@@ -30,14 +31,15 @@ pub(super) enum DecodeArgs {
         #[command(flatten)]
         octets: OctetArgs,
     },
-    /// Messages of ISO 8583:1987, one after the other, each behind its header of four digits.
+    /// Messages of ISO 8583:1987, one after the other, each behind the header of the dialect.
     Iso8583 {
         #[command(flatten)]
         octets: OctetArgs,
-        /// The bank's dialect; without it the built-in iso8583-1987-ascii.
-        #[arg(long, value_name = "FILE")]
+        /// The bank's dialect: a file, or a built-in one: iso8583-1987-ascii, which is the default,
+        /// iso8583-1987-bcd, iso8583-1987-ebcdic.
+        #[arg(long, value_name = "FILE|NAME")]
         dialect: Option<PathBuf>,
-        /// The octets are one message, without the header that gives its length.
+        /// The octets are one message, without the header that gives its length and without a TPDU.
         #[arg(long)]
         no_header: bool,
     },
@@ -78,10 +80,11 @@ pub(super) fn decode(args: &DecodeArgs) -> Result<Exit, Trouble> {
             dialect,
             no_header,
         } => {
-            let loaded = dialect.as_deref().map(load_dialect).transpose()?;
-            let dialect = loaded
-                .as_ref()
-                .unwrap_or_else(|| Dialect::iso8583_1987_ascii());
+            let dialect = match dialect.as_deref() {
+                None => Cow::Borrowed(Dialect::iso8583_1987_ascii()),
+                Some(path) => load_dialect(path)?,
+            };
+            let dialect = dialect.as_ref();
             let octets = octets.read()?;
             if *no_header {
                 let mut decoded = Decoded::new();
@@ -99,8 +102,13 @@ pub(super) fn decode(args: &DecodeArgs) -> Result<Exit, Trouble> {
     }
 }
 
-fn load_dialect(path: &std::path::Path) -> Result<Dialect, Trouble> {
-    Dialect::parse(&input::read_text(path)?).map_err(|error| {
+/// A dialect of a file or by its name; every fault of a file with its line.
+pub(super) fn load_dialect(path: &Path) -> Result<Cow<'static, Dialect>, Trouble> {
+    if let Some(built_in) = path.to_str().and_then(Dialect::built_in) {
+        return Ok(Cow::Borrowed(built_in));
+    }
+    let parsed = Dialect::parse(&input::read_text(path)?);
+    parsed.map(Cow::Owned).map_err(|error| {
         let faults = error.faults.iter();
         let lines =
             faults.map(|fault| format!("{}:{}: {}", path.display(), fault.line, fault.what));
@@ -147,13 +155,18 @@ fn decode_frames(octets: Bytes, dialect: &Dialect) -> Decoded {
     const HINT: &str = "octets without headers need --no-header";
     let mut decoded = Decoded::new();
     let whole = octets.len();
-    let framing = Framing::new(BODY_BYTES_MAX, true);
+    let framing = Framing::new(dialect.header(), BODY_BYTES_MAX, true);
     let mut input = BytesMut::from(octets);
     while !input.is_empty() {
         let start = whole - input.len();
         match framing.take_frame(&mut input) {
-            Ok(Some(body)) if body.is_empty() => decoded.paragraph("0000 sign of life"),
-            Ok(Some(body)) => decoded.message(body, start + HEADER_BYTES, dialect),
+            Ok(Some(Frame { body, .. })) if body.is_empty() => decoded.paragraph("sign of life"),
+            Ok(Some(Frame { tpdu, body })) => {
+                if let Some(tpdu) = tpdu {
+                    decoded.paragraph(&format!("TPDU {tpdu}"));
+                }
+                decoded.message(body, start + framing.header().bytes(), dialect);
+            }
             Ok(None) => {
                 let left = input.len();
                 let why = "a frame begins here and does not end";

@@ -15,6 +15,7 @@ pub mod check;
 mod connect;
 mod core_dumps;
 mod decode;
+mod dialect;
 mod hex;
 mod input;
 mod journal;
@@ -114,6 +115,9 @@ enum Command {
     /// Show SMPP or ISO 8583 octets in words. Texts, passwords and card data are masked.
     #[command(subcommand)]
     Decode(decode::DecodeArgs),
+    /// Make a bank's dialect of a jPOS packager, or explain a dialect file.
+    #[command(subcommand)]
+    Dialect(dialect::DialectArgs),
     /// Send one message through a running router. Exit code 0 only if it was ACCEPTED.
     Send(send::SendArgs),
     /// Tell what a message would become and cost. Sends nothing. Exit code 0 if it could be sent.
@@ -148,6 +152,7 @@ pub fn main() -> Exit {
         Command::Run { config } => return run::run(&config),
         Command::Check { config } => return check::check(&config),
         Command::Decode(args) => decode::decode(&args),
+        Command::Dialect(args) => dialect::dialect(&args),
         Command::Send(args) => send::send(args),
         Command::Preview(args) => preview::preview(args),
         Command::Route(args) => route::route(args),

@@ -136,9 +136,10 @@ fn session(
     let unsupported_code = table.text("unsupported_code", "40", form::response_code);
     let keep_alive = table.boolean("keep_alive", false);
     let message_bytes_max = table.number("message_max_bytes", BODY_BYTES_MAX, MESSAGE_BYTES);
+    let dialect = dialect?;
     let settings = SessionSettings {
-        dialect: dialect?,
-        framing: Framing::new(message_bytes_max, keep_alive),
+        framing: Framing::new(dialect.header(), message_bytes_max, keep_alive),
+        dialect,
         sign_on: sign_on?,
         sign_on_by: sign_on_by?,
         sign_off: sign_off?,
@@ -186,11 +187,14 @@ fn network_elements(table: &Table<'_>, values: &[(u8, &Option<String>)]) -> Vec<
     elements
 }
 
-/// The built-in dialect, or that of a file, each of whose errors becomes a fault of its own.
+/// A built-in dialect, or that of a file, each of whose errors becomes a fault of its own.
 fn dialect(table: &Table<'_>, surroundings: Surroundings<'_>) -> Option<Arc<Dialect>> {
     let Some(item) = table.get("dialect") else {
         return Some(Arc::new(Dialect::iso8583_1987_ascii().clone()));
     };
+    if let Some(built_in) = item.text(|name| Ok(Dialect::built_in(name)))? {
+        return Some(Arc::new(built_in.clone()));
+    }
     let (path, text) = surroundings.file(&item)?;
     match Dialect::parse(&text) {
         Ok(dialect) => Some(Arc::new(dialect)),

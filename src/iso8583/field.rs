@@ -3,53 +3,106 @@
 //! A [`FieldSpec`] that exists can be encoded and decoded; combinations that cannot are refused
 //! when it is built.
 
+mod content;
+#[cfg(test)]
+mod tests;
+
+pub use content::Content;
+
 use std::fmt;
 
-/// What an element may hold (ISO 8583:1987 4.3, notation).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// `a`: letters, and the space that pads them.
-    Letters,
-    /// `n`: digits.
-    Digits,
-    /// `an`: letters and digits, and the space that pads them.
-    LettersDigits,
-    /// `ans`: any printable ASCII character. What is received may hold other bytes too: to lose a
-    /// bank's answer over a letter with an accent in a merchant's name would cost a reversal.
-    Text,
-    /// `ns`: digits and special characters.
-    DigitsSpecial,
-    /// `z`: the code set of tracks 2 and 3: digits, `: ; < = > ?`, and the hexadecimal letters that
-    /// stand for separators in some dialects.
-    Track,
-    /// `x+n`: `C` or `D`, then digits. Lengths count the sign.
-    SignedDigits,
-    /// `b`: bytes.
-    Bytes,
-    /// A bitmap, which the codec reads and writes by itself: elements 1 and 65.
-    Bitmap,
-}
-
-/// How long an element is. Lengths count characters, or bytes for [`Content::Bytes`].
+/// How long an element is. Lengths count characters, or bytes for [`Content::Bytes`], whatever they
+/// travel as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
     /// Always this long.
     Fixed(u16),
+    /// One digit gives the length, at most this.
+    L(u16),
     /// Two digits give the length, at most this.
     Ll(u16),
     /// Three digits give the length, at most this.
     Lll(u16),
+    /// Four digits give the length, at most this.
+    Llll(u16),
 }
 
-/// How the value of an element travels. BCD and EBCDIC will be further variants.
+/// How the value of an element travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// A byte per character.
     Ascii,
-    /// Two hexadecimal characters per byte, upper case; for [`Content::Bytes`].
+    /// A byte per character of code page 1047; for [`Content::Bytes`] two hexadecimal characters
+    /// per byte, upper case.
+    Ebcdic,
+    /// Two digits per byte, for digits and tracks; the sign of [`Content::SignedDigits`] is an ASCII
+    /// character before them. Track characters are the half-bytes of their code set, so that `=` is
+    /// D (ISO 7811-2: `0` is 0, `?` is F).
+    Bcd(Pad),
+    /// Two hexadecimal ASCII characters per byte, upper case; for [`Content::Bytes`].
     Hex,
     /// The bytes themselves; for [`Content::Bytes`].
     Binary,
+}
+
+/// What fills the byte of an odd digit. What is received may be filled with 0 or F, whichever is
+/// sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pad {
+    /// Where it stands.
+    pub side: Side,
+    /// What it is.
+    pub digit: PadDigit,
+}
+
+/// The end of a value that is filled to whole bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Before the first digit.
+    Left,
+    /// Behind the last digit.
+    Right,
+}
+
+/// A half-byte that stands for no digit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PadDigit {
+    /// 0.
+    Zero,
+    /// F, which cannot be taken for a digit.
+    F,
+}
+
+/// How the length before a value travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// What it is made of.
+    pub encoding: PrefixEncoding,
+    /// What it counts; `None` for an encoding that leaves no choice, and where the most common one
+    /// is meant.
+    pub counts: Option<Counts>,
+}
+
+/// What a length prefix is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrefixEncoding {
+    /// ASCII digits.
+    Ascii,
+    /// Digits of code page 1047.
+    Ebcdic,
+    /// Two digits per byte, 0 before an odd one: LLL is two bytes.
+    Bcd,
+    /// A binary number, the greater byte first: L and LL are one byte, LLL and LLLL two.
+    Binary,
+}
+
+/// What a length prefix counts where a byte holds two digits, or two digits are a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// Decimal or hexadecimal digits.
+    Digits,
+    /// Bytes: of the packed digits, or of the value that travels as hexadecimal digits.
+    Bytes,
 }
 
 /// One line of a dialect: an element that can be encoded and decoded.
@@ -59,6 +112,9 @@ pub struct FieldSpec {
     content: Content,
     length: Length,
     encoding: Encoding,
+    prefix: PrefixEncoding,
+    /// [`Counts::Bytes`] wherever a character is a byte.
+    counts: Counts,
 }
 
 /// Why a line of a dialect describes no element that could travel.
@@ -68,55 +124,88 @@ pub enum SpecError {
     #[error("the maximum must be from 1 to {limit} for this length kind")]
     Maximum {
         /// The greatest length of the kind.
-        limit: u16,
+        limit: usize,
     },
     /// A content that does not travel in this encoding.
-    #[error("bytes travel as hex or binary, and everything else as ascii")]
+    #[error(
+        "b travels as hex, binary or ebcdic, n, x+n and z as bcd, ascii or ebcdic, \
+         and everything else as ascii or ebcdic"
+    )]
     Encoding,
     /// A length prefix before hexadecimal bytes.
     #[error(
         "systems disagree on whether a length before hexadecimal bytes counts bytes or characters: \
-         use content \"ans\" with twice the maximum, or encoding \"binary\""
+         give length_counts = \"bytes\" or \"digits\""
     )]
     HexLength,
+    /// A choice where there is none.
+    #[error(
+        "length_counts is for elements with a length prefix that travel as bcd or as hexadecimal \
+         digits; elsewhere a length counts characters or bytes, which are the same"
+    )]
+    Counts,
+    /// A count of bytes does not say whether the last of them holds one digit or two.
+    #[error(
+        "a length that counts bytes of bcd shows an odd digit by its pad: give pad_digit = \"F\""
+    )]
+    HiddenPad,
     /// A signed number without room for a digit.
     #[error("x+n needs a length of 2 or more, the sign included")]
     Signed,
+    /// A sign of one byte before packed digits, of variable length.
+    #[error("x+n as bcd must be of fixed length: no system says whether a length counts the sign")]
+    SignedLength,
 }
 
+/// The greatest length of a fixed element, as the standard's three digits have it.
+const FIXED_MAX: usize = 999;
+
 impl FieldSpec {
-    /// Checks that content, length and encoding go together.
+    /// An element whose length, if it is variable, is ASCII digits.
     ///
     /// # Errors
-    /// [`SpecError`] says what does not.
+    /// As [`FieldSpec::with_prefix`].
     pub fn new(
         name: &str,
         content: Content,
         length: Length,
         encoding: Encoding,
     ) -> Result<Self, SpecError> {
-        let (maximum, limit) = match length {
-            Length::Fixed(maximum) | Length::Lll(maximum) => (maximum, 999),
-            Length::Ll(maximum) => (maximum, 99),
+        let prefix = Prefix {
+            encoding: PrefixEncoding::Ascii,
+            counts: None,
         };
-        if maximum == 0 || maximum > limit {
-            return Err(SpecError::Maximum { limit });
-        }
-        if (encoding == Encoding::Ascii) == (content == Content::Bytes) {
-            return Err(SpecError::Encoding);
-        }
-        if encoding == Encoding::Hex && !matches!(length, Length::Fixed(_)) {
-            return Err(SpecError::HexLength);
-        }
-        if content == Content::SignedDigits && maximum < 2 {
-            return Err(SpecError::Signed);
-        }
-        Ok(Self {
+        Self::with_prefix(name, content, length, encoding, prefix)
+    }
+
+    /// Checks that content, length, encoding and prefix go together. The prefix of an element of
+    /// fixed length has no meaning.
+    ///
+    /// # Errors
+    /// [`SpecError`] says what does not.
+    pub fn with_prefix(
+        name: &str,
+        content: Content,
+        length: Length,
+        encoding: Encoding,
+        prefix: Prefix,
+    ) -> Result<Self, SpecError> {
+        let spec = Self {
             name: name.into(),
             content,
             length,
             encoding,
-        })
+            prefix: prefix.encoding,
+            counts: counts(content, length, encoding, prefix.counts)?,
+        };
+        let limit = spec.maximum_limit();
+        if !(1..=limit).contains(&length.maximum()) {
+            return Err(SpecError::Maximum { limit });
+        }
+        if content == Content::SignedDigits && length.maximum() < 2 {
+            return Err(SpecError::Signed);
+        }
+        Ok(spec)
     }
 
     /// The standard's name of the element.
@@ -138,108 +227,146 @@ impl FieldSpec {
     pub fn encoding(&self) -> Encoding {
         self.encoding
     }
+
+    /// What its length prefix is made of.
+    pub fn prefix(&self) -> PrefixEncoding {
+        self.prefix
+    }
+
+    /// What its length prefix counts.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// How many bytes its length prefix has; 0 for a fixed element.
+    pub fn prefix_bytes(&self) -> usize {
+        self.prefix.bytes(self.length.prefix_digits())
+    }
+
+    /// What the prefix of a value of that many characters, or bytes for [`Content::Bytes`], says.
+    pub fn counted(&self, length: usize) -> usize {
+        match (self.encoding, self.counts) {
+            (Encoding::Bcd(_), Counts::Bytes) => length.div_ceil(2),
+            (Encoding::Hex | Encoding::Ebcdic, Counts::Digits) => length * 2,
+            _ => length,
+        }
+    }
+
+    /// Whether two hexadecimal characters travel for each byte.
+    pub fn is_hexadecimal(&self) -> bool {
+        let bytes = matches!(self.content, Content::Bytes);
+        bytes && matches!(self.encoding, Encoding::Hex | Encoding::Ebcdic)
+    }
+
+    /// The greatest maximum that the prefix can announce.
+    fn maximum_limit(&self) -> usize {
+        let digits = self.length.prefix_digits();
+        let greatest = match digits {
+            0 => return FIXED_MAX,
+            _ => self.prefix.greatest(digits),
+        };
+        match (self.encoding, self.counts) {
+            (Encoding::Bcd(_), Counts::Bytes) => greatest * 2,
+            (Encoding::Hex | Encoding::Ebcdic, Counts::Digits) => greatest / 2,
+            _ => greatest,
+        }
+    }
+}
+
+/// What the prefix counts, if the content travels in that encoding at all.
+fn counts(
+    content: Content,
+    length: Length,
+    encoding: Encoding,
+    wanted: Option<Counts>,
+) -> Result<Counts, SpecError> {
+    let is_fixed = length.prefix_digits() == 0;
+    match (encoding, content) {
+        (Encoding::Bcd(_), Content::SignedDigits) if !is_fixed => Err(SpecError::SignedLength),
+        (Encoding::Bcd(pad), Content::Digits | Content::SignedDigits | Content::Track) => {
+            match wanted {
+                Some(_) if is_fixed => Err(SpecError::Counts),
+                Some(Counts::Bytes) if pad.digit == PadDigit::Zero => Err(SpecError::HiddenPad),
+                wanted => Ok(wanted.unwrap_or(Counts::Digits)),
+            }
+        }
+        (Encoding::Hex | Encoding::Ebcdic, Content::Bytes) => match wanted {
+            Some(_) if is_fixed => Err(SpecError::Counts),
+            None if !is_fixed => Err(SpecError::HexLength),
+            wanted => Ok(wanted.unwrap_or(Counts::Bytes)),
+        },
+        (Encoding::Ascii, Content::Bytes) => Err(SpecError::Encoding),
+        (Encoding::Binary, Content::Bytes) | (Encoding::Ascii | Encoding::Ebcdic, _) => {
+            match wanted {
+                Some(_) => Err(SpecError::Counts),
+                None => Ok(Counts::Bytes),
+            }
+        }
+        (Encoding::Bcd(_) | Encoding::Hex | Encoding::Binary, _) => Err(SpecError::Encoding),
+    }
 }
 
 impl Length {
     /// The greatest length.
     pub const fn maximum(self) -> usize {
         match self {
-            Self::Fixed(maximum) | Self::Ll(maximum) | Self::Lll(maximum) => maximum as usize,
+            Self::Fixed(maximum)
+            | Self::L(maximum)
+            | Self::Ll(maximum)
+            | Self::Lll(maximum)
+            | Self::Llll(maximum) => maximum as usize,
         }
     }
 
-    /// The digits of the length prefix: 0, 2 or 3.
+    /// The digits of the length prefix: 0 to 4.
     pub const fn prefix_digits(self) -> usize {
         match self {
             Self::Fixed(_) => 0,
+            Self::L(_) => 1,
             Self::Ll(_) => 2,
             Self::Lll(_) => 3,
+            Self::Llll(_) => 4,
         }
     }
 }
 
-impl Content {
-    /// The index of the first byte that this content does not allow. `received` widens
-    /// [`Content::Text`] as its documentation says.
-    pub(super) fn first_fault(self, value: &[u8], received: bool) -> Option<usize> {
-        let digits_start = match (self, value) {
-            (Self::SignedDigits, [b'C' | b'D', ..]) => 1,
-            (Self::SignedDigits, _) => return Some(0),
-            (Self::Text, _) if received => return None,
-            _ => 0,
-        };
-        // The whole value is looked at without a branch; only one at fault is searched.
-        let allowed = self.class();
-        let checked = value.get(digits_start..).unwrap_or_default();
-        let common = checked
-            .iter()
-            .fold(allowed, |common, byte| common & CLASSES[usize::from(*byte)]);
-        if common == allowed {
-            return None;
-        }
-        let fault = checked
-            .iter()
-            .position(|byte| CLASSES[usize::from(*byte)] & allowed == 0);
-        fault.map(|index| index + digits_start)
-    }
-
-    /// The bit of [`CLASSES`] that every byte of such a value has; for a signed number, every byte
-    /// behind the sign.
-    const fn class(self) -> u8 {
+impl PrefixEncoding {
+    /// How many bytes a prefix of so many digits has.
+    const fn bytes(self, digits: usize) -> usize {
         match self {
-            Self::Digits | Self::SignedDigits => 1,
-            Self::Letters => 2,
-            Self::LettersDigits => 4,
-            Self::Text => 8,
-            Self::DigitsSpecial => 16,
-            Self::Track => 32,
-            Self::Bytes | Self::Bitmap => 64,
+            Self::Ascii | Self::Ebcdic => digits,
+            Self::Bcd | Self::Binary => digits.div_ceil(2),
         }
     }
 
-    /// What it may hold, in words.
-    pub const fn description(self) -> &'static str {
+    /// The greatest number that a prefix of so many digits can give.
+    const fn greatest(self, digits: usize) -> usize {
         match self {
-            Self::Letters => "letters and spaces",
-            Self::Digits => "digits",
-            Self::LettersDigits => "letters, digits and spaces",
-            Self::Text => "printable ASCII characters",
-            Self::DigitsSpecial => "digits and special characters",
-            Self::Track => "digits and track separators",
-            Self::SignedDigits => "C or D followed by digits",
-            Self::Bytes => "bytes",
-            Self::Bitmap => "a bitmap",
+            Self::Ascii | Self::Ebcdic | Self::Bcd => 10usize.pow(digits as u32) - 1,
+            Self::Binary => 256usize.pow(self.bytes(digits) as u32) - 1,
         }
     }
 }
 
-/// For each byte, the contents that allow it, as the bits of [`Content::class`].
-static CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0u8;
-    loop {
-        let digit = byte.is_ascii_digit();
-        let letter = byte.is_ascii_alphabetic() || byte == b' ';
-        let printable = matches!(byte, b' '..=b'~');
-        let special = printable && !byte.is_ascii_alphabetic();
-        let track = matches!(byte, b'0'..=b'?' | b'A'..=b'F');
-        classes[byte as usize] = (digit as u8)
-            | (letter as u8) << 1
-            | ((digit || letter) as u8) << 2
-            | (printable as u8) << 3
-            | (special as u8) << 4
-            | (track as u8) << 5
-            | 1 << 6;
-        if byte == u8::MAX {
-            break classes;
-        }
-        byte += 1;
-    }
-};
-
-impl fmt::Display for Content {
+/// The name of the digits.
+impl fmt::Display for PrefixEncoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.description())
+        f.write_str(match self {
+            Self::Ascii => "ASCII",
+            Self::Ebcdic => "EBCDIC",
+            Self::Bcd => "BCD",
+            Self::Binary => "binary",
+        })
+    }
+}
+
+impl PadDigit {
+    /// The half-byte.
+    pub const fn nibble(self) -> u8 {
+        match self {
+            Self::Zero => 0,
+            Self::F => 0xF,
+        }
     }
 }
 
@@ -258,79 +385,5 @@ pub(super) fn hex_value(character: u8) -> Option<u8> {
         b'A'..=b'F' => Some(character - b'A' + 10),
         b'a'..=b'f' => Some(character - b'a' + 10),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_content_names_its_first_wrong_byte() {
-        for (content, value, fault) in [
-            (Content::Digits, "0123456789", None),
-            (Content::Digits, "01 3", Some(2)),
-            (Content::Letters, "VND ", None),
-            (Content::Letters, "V1D", Some(1)),
-            (Content::LettersDigits, "Ab 09", None),
-            (Content::LettersDigits, "Ab-09", Some(2)),
-            (Content::Text, "a b-c/~", None),
-            (Content::Text, "a\tb", Some(1)),
-            (Content::Text, "a\u{e9}", Some(1)),
-            (Content::DigitsSpecial, "12-34/5 ", None),
-            (Content::DigitsSpecial, "12a", Some(2)),
-            (Content::Track, "9704360000001234=2512101", None),
-            (Content::Track, "9704360000001234D2512101", None),
-            (Content::Track, "97043 ", Some(5)),
-            (Content::SignedDigits, "C00000500", None),
-            (Content::SignedDigits, "D", None),
-            (Content::SignedDigits, "X00000500", Some(0)),
-            (Content::SignedDigits, "C0000-500", Some(5)),
-            (Content::SignedDigits, "", Some(0)),
-        ] {
-            let found = content.first_fault(value.as_bytes(), false);
-            assert_eq!(found, fault, "{content:?} {value:?}");
-        }
-    }
-
-    #[test]
-    fn a_received_text_may_hold_any_byte() {
-        assert_eq!(Content::Text.first_fault(b"\xC3\xA9\x00", true), None);
-        assert_eq!(Content::Digits.first_fault(b"1a", true), Some(1));
-    }
-
-    #[test]
-    fn a_spec_that_could_not_travel_is_refused() {
-        let spec = |content, length, encoding| {
-            FieldSpec::new("name", content, length, encoding).map(|_| ())
-        };
-        let ascii = Encoding::Ascii;
-        assert_eq!(
-            spec(Content::Digits, Length::Ll(100), ascii),
-            Err(SpecError::Maximum { limit: 99 })
-        );
-        assert_eq!(
-            spec(Content::Digits, Length::Fixed(0), ascii),
-            Err(SpecError::Maximum { limit: 999 })
-        );
-        for (content, encoding) in [
-            (Content::Digits, Encoding::Hex),
-            (Content::Bytes, Encoding::Ascii),
-        ] {
-            let refused = spec(content, Length::Fixed(8), encoding);
-            assert_eq!(refused, Err(SpecError::Encoding));
-        }
-        assert_eq!(
-            spec(Content::Bytes, Length::Ll(8), Encoding::Hex),
-            Err(SpecError::HexLength)
-        );
-        assert_eq!(
-            spec(Content::SignedDigits, Length::Fixed(1), ascii),
-            Err(SpecError::Signed)
-        );
-        assert_eq!(
-            spec(Content::Bytes, Length::Lll(255), Encoding::Binary),
-            Ok(())
-        );
     }
 }

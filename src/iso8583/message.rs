@@ -72,22 +72,21 @@ impl Message {
         });
     }
 
-    /// Adds an element that follows all others by number, of bytes given as pairs of nibbles.
-    pub(super) fn push_nibbles(&mut self, number: u8, nibbles: impl Iterator<Item = u8>) {
-        let start = self.own.len();
-        let mut high = None;
-        for nibble in nibbles {
-            match high.take() {
-                None => high = Some(nibble),
-                Some(high) => self.own.push(high << 4 | nibble),
-            }
+    /// Adds an element that follows all others by number and does not lie in the received buffer as
+    /// it is; its value.
+    pub(super) fn push_own(&mut self, number: u8, value: impl Iterator<Item = u8>) -> &[u8] {
+        if self.own.is_empty() {
+            self.own.reserve(USUAL_BYTES);
         }
+        let start = self.own.len();
+        self.own.extend(value);
         self.slots.push(Slot {
             number,
             place: Place::Own,
             start,
             length: self.own.len() - start,
         });
+        self.own.get(start..).unwrap_or_default()
     }
 
     /// The message type.

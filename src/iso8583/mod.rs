@@ -13,11 +13,14 @@
 
 pub mod amount;
 pub mod answer;
+mod bcd;
 pub mod bitmap;
 pub mod codec;
+pub mod composite;
 pub mod currency;
 pub mod describe;
 pub mod dialect;
+mod ebcdic;
 pub mod field;
 pub mod frame;
 pub mod mask;
@@ -31,8 +34,9 @@ pub mod stan;
 pub mod time;
 
 pub use codec::{DecodeError, EncodeError};
+pub use composite::Composite;
 pub use dialect::Dialect;
-pub use frame::{FrameError, Framing};
+pub use frame::{Frame, FrameError, Framing};
 pub use match_key::MatchKey;
 pub use message::Message;
 pub use mti::Mti;

@@ -37,6 +37,7 @@ pub use network::NetworkCode;
 pub use settings::{SessionSettings, SignOnBy};
 
 use super::codec::{DecodeError, EncodeError};
+use super::frame::{Frame, Tpdu};
 use super::mti::Class;
 use super::security::keyring::Share;
 use super::security::{CheckValue, KeyFault};
@@ -294,6 +295,14 @@ struct Question {
     deadline: Instant,
 }
 
+/// Whether a message of the session's own begins an exchange or answers.
+#[derive(Clone, Copy)]
+enum Reply {
+    Begins,
+    /// What came with this TPDU.
+    To(Option<Tpdu>),
+}
+
 impl Session {
     /// A session over a connection that is not up yet.
     pub fn new(settings: Arc<SessionSettings>) -> Self {
@@ -406,7 +415,7 @@ impl Session {
         match self.phase {
             Phase::SignedOn { .. } => {
                 let seal = self.seal_for(class)?;
-                self.put(payload, seal)
+                self.put(payload, seal, Reply::Begins)
             }
             _ => Err(SessionError::NotSignedOn(self.state())),
         }
@@ -426,7 +435,8 @@ impl Session {
         payload.clear();
         let encoded = self.settings.encode(answer, &mut payload);
         let written = match encoded {
-            Ok(()) => self.put(&payload, seal),
+            // The bank's own addresses are those that ours begin with, turned round.
+            Ok(()) => self.put(&payload, seal, Reply::Begins),
             Err(error) => Err(error.into()),
         };
         self.scratch = payload;
@@ -452,10 +462,10 @@ impl Session {
             match self.settings.framing.take_frame(input) {
                 Ok(None) => break,
                 Err(error) => self.close(CloseReason::BrokenFrame(error)),
-                Ok(Some(raw)) => {
+                Ok(Some(frame)) => {
                     received.frames += 1;
                     self.hear(now);
-                    self.receive_frame(now, raw);
+                    self.receive_frame(now, frame);
                 }
             }
         }
@@ -502,7 +512,7 @@ impl Session {
         }
     }
 
-    fn receive_frame(&mut self, now: Now, raw: Bytes) {
+    fn receive_frame(&mut self, now: Now, Frame { tpdu, body: raw }: Frame) {
         if raw.is_empty() {
             return; // A keep-alive, which has done its work by being heard.
         }
@@ -516,18 +526,18 @@ impl Session {
         }
         match decoded {
             Ok(message) if message.mti().class == Class::NetworkManagement => {
-                self.receive_network(now, &message);
+                self.receive_network(now, &message, tpdu);
             }
             Ok(message) => self.events.push_back(Event::Message { message, raw }),
             Err(error) => self.ignore(Ignored::Undecodable(error)),
         }
     }
 
-    fn receive_network(&mut self, now: Now, message: &Message) {
+    fn receive_network(&mut self, now: Now, message: &Message, tpdu: Option<Tpdu>) {
         if message.mti().is_response() {
             self.receive_answer(now, message);
         } else {
-            self.receive_request(now, message);
+            self.receive_request(now, message, tpdu);
         }
     }
 
@@ -559,17 +569,17 @@ impl Session {
         }
     }
 
-    fn receive_request(&mut self, now: Now, request: &Message) {
+    fn receive_request(&mut self, now: Now, request: &Message, tpdu: Option<Tpdu>) {
         let code = request.get(70).and_then(NetworkCode::parse);
         if self.is_key_exchange(code) {
-            self.receive_key_request(now, request);
+            self.receive_key_request(now, request, Reply::To(tpdu));
             return;
         }
         let response_code = self.settings.answer_to(code);
         let answer = network::answer(request, response_code);
         let answered = answer.is_some();
         if let Some(answer) = answer
-            && !self.write(&answer)
+            && !self.write(&answer, Reply::To(tpdu))
         {
             return;
         }
@@ -603,11 +613,12 @@ impl Session {
         let stan = stans.next_stan();
         let request = network::request(&self.settings, code, stan, now.utc);
         let deadline = now.monotonic + timeout;
-        self.write(&request).then_some(Question { stan, deadline })
+        self.write(&request, Reply::Begins)
+            .then_some(Question { stan, deadline })
     }
 
     /// Encodes and frames a message of the session's own. `false` if that failed and closed it.
-    fn write(&mut self, message: &Message) -> bool {
+    fn write(&mut self, message: &Message, reply: Reply) -> bool {
         let seal = self.seal_for_own(message);
         let mut payload = std::mem::take(&mut self.scratch);
         payload.clear();
@@ -616,7 +627,7 @@ impl Session {
             None => self.settings.dialect.encode(message, &mut payload),
         };
         let written = match encoded {
-            Ok(()) => self.put(&payload, seal),
+            Ok(()) => self.put(&payload, seal, reply),
             Err(error) => Err(error.into()),
         };
         self.scratch = payload;

@@ -131,3 +131,13 @@ fn a_dialect_file_decides_what_elements_are_called() {
         ended.err
     );
 }
+
+#[test]
+fn a_built_in_dialect_decodes_by_its_name() {
+    // An 0800 of DE11 and DE70 in packed digits: 2 + 16 + 3 + 2 = 23 bytes behind their length.
+    let octets = "0017 0800 8020000000000000 0400000000000000 000001 0301";
+    let ended = sampan(&["decode", "iso8583", "--dialect", "iso8583-1987-bcd", octets]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{ended:?}");
+    assert!(ended.out.starts_with("0800 "), "{}", ended.out);
+    assert!(ended.out.contains("301"), "{}", ended.out);
+}

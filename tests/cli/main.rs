@@ -8,6 +8,7 @@
 
 mod access;
 mod decode;
+mod dialect;
 mod journal;
 mod peers;
 mod router;

@@ -85,8 +85,8 @@ fn serve_iso(link: &mut TcpStream, answers: Answers) -> std::io::Result<()> {
     let dialect = Dialect::iso8583_1987_ascii();
     let (mut input, mut chunk) = (BytesMut::new(), [0; 4096]);
     loop {
-        while let Some(body) = Framing::default().take_frame(&mut input).unwrap() {
-            let request = dialect.decode(body).unwrap();
+        while let Some(frame) = Framing::default().take_frame(&mut input).unwrap() {
+            let request = dialect.decode(frame.body).unwrap();
             if answers == Answers::NoTraffic && request.mti().to_string() != "0800" {
                 continue;
             }

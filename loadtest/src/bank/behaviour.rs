@@ -158,6 +158,17 @@ impl Default for Reversing {
     }
 }
 
+/// How the messages of a bank travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wire {
+    /// Behind a length of four ASCII digits, all in ASCII.
+    #[default]
+    Ascii,
+    /// Behind a length of two binary octets, digits packed two to an octet, bitmaps and binary
+    /// elements as they are.
+    Packed,
+}
+
 /// What a bank simulator does. The default has no account and answers at once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BankBehaviour {
@@ -167,6 +178,8 @@ pub struct BankBehaviour {
     pub open_unknown_minor: Option<i64>,
     /// Signs on itself on each new connection, and counts as signed on once that is answered 00.
     pub signs_on: bool,
+    /// How its messages travel.
+    pub wire: Wire,
     /// What a financial request before the sign-on gets.
     pub before_sign_on: BeforeSignOn,
     /// Where mini statements go.

@@ -18,7 +18,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! `wire` reads and writes octets by the table in `layout`, `session` is one link, `ledger` and `reversal` decide what a
+//! `wire` reads and writes octets by the table in `layout`, `packed` is its other form, `session` is one link,
+//! `ledger` and `reversal` decide what a
 //! message does to the `accounts`, `security` makes MACs and keys, [`books`] is what can be seen of it.
 
 mod accounts;
@@ -26,6 +27,7 @@ pub mod behaviour;
 pub mod books;
 mod layout;
 mod ledger;
+mod packed;
 mod reversal;
 mod security;
 mod session;
@@ -36,7 +38,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use behaviour::{
-    Account, BankBehaviour, BeforeSignOn, Decline, ResponseCode, Reversing, StatementElement,
+    Account, BankBehaviour, BeforeSignOn, Decline, ResponseCode, Reversing, StatementElement, Wire,
 };
 pub use books::BankBooks;
 pub use security::BankSecurity;

@@ -1,16 +1,18 @@
 //! One link of the bank: signing on and off, echo tests, and the faults between a request and its
 //! answer. What a request does to the books is the ledger's affair.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Buf, BufMut, BytesMut};
 
 use super::Shared;
-use super::behaviour::{BeforeSignOn, Live, ResponseCode, StatementElement};
+use super::behaviour::{BeforeSignOn, Live, ResponseCode, StatementElement, Wire};
 use super::ledger::{Decision, Ledger, Treatment};
+use super::packed;
 use super::security::{self, Keys};
-use super::wire::{self, Message, put_digits};
+use super::wire::{self, Malformed, Message, put_digits};
 use crate::fault::When;
 use crate::locked;
 use crate::serve::{Flow, Outbox, Peer};
@@ -112,7 +114,8 @@ impl Session {
         if let Some(key) = &key {
             answer.put(48, key.as_bytes());
         }
-        turn.out.send(When::Now, |out| answer.write(out));
+        let wire = behaviour.wire;
+        turn.out.send(When::Now, |out| wire.write(&answer, out));
     }
 
     /// The answer to the one thing that the bank asks: its sign-on.
@@ -245,7 +248,8 @@ impl Turn<'_> {
             self.out
                 .send(when, |out| self.keys.write(answer, out, wrong));
         } else {
-            self.out.send(when, |out| answer.write(out));
+            let wire = self.live.behaviour.wire;
+            self.out.send(when, |out| wire.write(answer, out));
         }
     }
 
@@ -384,6 +388,34 @@ impl LocalTime {
     }
 }
 
+/// How many octets a message has with its header, and the message in the form of `wire`.
+type Whole<'a> = (usize, Cow<'a, [u8]>);
+
+impl Wire {
+    /// The first whole message of `input`. `None` when more must come.
+    fn read(self, input: &[u8]) -> Result<Option<Whole<'_>>, Malformed> {
+        Ok(match self {
+            Self::Ascii => wire::frame(input)?
+                .map(|octets| (wire::HEADER_BYTES + octets.len(), Cow::Borrowed(octets))),
+            Self::Packed => match packed::frame(input) {
+                None => None,
+                Some([]) => Some((packed::HEADER_BYTES, Cow::Borrowed(&[]))),
+                Some(octets) => {
+                    let whole = packed::HEADER_BYTES + octets.len();
+                    Some((whole, Cow::Owned(packed::unpack(octets)?)))
+                }
+            },
+        })
+    }
+
+    fn write(self, message: &Message<'_>, out: &mut BytesMut) {
+        match self {
+            Self::Ascii => message.write(out),
+            Self::Packed => packed::write(message, out),
+        }
+    }
+}
+
 impl Peer for Session {
     fn on_bytes(&mut self, input: &mut BytesMut, now: Instant, out: &mut Outbox) -> Flow {
         let shared = Arc::clone(&self.shared);
@@ -404,13 +436,17 @@ impl Peer for Session {
         let mut used = 0;
         let mut flow = Flow::Open;
         while flow == Flow::Open {
-            match wire::frame(input.get(used..).unwrap_or_default()) {
+            match live
+                .behaviour
+                .wire
+                .read(input.get(used..).unwrap_or_default())
+            {
                 Ok(None) => break,
-                Ok(Some(octets)) => {
-                    used += wire::HEADER_BYTES + octets.len();
+                Ok(Some((whole, octets))) => {
+                    used += whole;
                     // A header of 0000 is a keepalive for some.
                     if !octets.is_empty() {
-                        flow = self.on_message(&mut turn, octets);
+                        flow = self.on_message(&mut turn, &octets);
                     }
                 }
                 Err(malformed) => {

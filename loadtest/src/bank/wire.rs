@@ -173,7 +173,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn bits(&self) -> u128 {
+    pub(super) fn bits(&self) -> u128 {
         let present = self
             .values
             .iter()

@@ -170,6 +170,15 @@ fn each_error_of_a_dialect_file_is_a_fault() {
 }
 
 #[test]
+fn a_built_in_dialect_is_known_by_its_name_and_brings_its_header() {
+    let text = with_before("[[message_route]]", "dialect = \"iso8583-1987-bcd\"");
+    let config = sound(&text);
+    let bank = &config.banks[0];
+    assert_eq!(bank.dialect.name(), "iso8583-1987-bcd");
+    assert_eq!(bank.session.framing.header(), bank.dialect.header());
+}
+
+#[test]
 fn a_dialect_that_cannot_write_network_management_is_refused_before_a_bank_is_called() {
     let all = crate::iso8583::Dialect::ISO8583_1987_ASCII_TEXT;
     let without_70: Vec<&str> = all

@@ -3,10 +3,12 @@
 
 use super::Part;
 use crate::iso8583::bitmap::{Bitmap, from_hex};
-use crate::iso8583::dialect::BitmapForm;
-use crate::iso8583::field::{Content, Encoding, FieldSpec, Length, hex_value};
+use crate::iso8583::dialect::{BitmapForm, MtiForm};
+use crate::iso8583::field::{
+    Content, Counts, Encoding, FieldSpec, Length, Pad, PrefixEncoding, Side, hex_value,
+};
 use crate::iso8583::mti::MtiError;
-use crate::iso8583::{Dialect, Message, Mti};
+use crate::iso8583::{Dialect, Message, Mti, bcd, ebcdic};
 use bytes::Bytes;
 use std::fmt;
 
@@ -46,7 +48,7 @@ pub enum DecodeFault {
         /// How many there are.
         left: usize,
     },
-    /// The first four bytes are no MTI.
+    /// The first bytes are no MTI.
     #[error(transparent)]
     Mti(MtiError),
     /// A character of a bitmap or a hexadecimal element is no hexadecimal character.
@@ -59,17 +61,31 @@ pub enum DecodeFault {
     #[error("announces a third bitmap, which ISO 8583:1987 has no elements for")]
     ThirdBitmap,
     /// A length prefix that is not all digits.
-    #[error("the length prefix is not {digits} ASCII digits")]
+    #[error("the length prefix is not {digits} {encoding} digits")]
     Prefix {
         /// How many digits it should have.
         digits: usize,
+        /// Of which kind.
+        encoding: PrefixEncoding,
     },
+    /// An odd number of hexadecimal digits, which are no bytes.
+    #[error("the length prefix counts {digits} hexadecimal digits, which are no whole bytes")]
+    OddDigits {
+        /// What the prefix gives.
+        digits: usize,
+    },
+    /// What fills the byte of an odd digit is a digit itself.
+    #[error(
+        "the half-byte that fills up an odd digit is neither 0 nor F; \
+         compare pad of the dialect with the bank's specification"
+    )]
+    Pad,
     /// A length prefix over the dialect's limit.
     #[error("the length prefix gives {length}, at most {limit} are allowed")]
     TooLong {
         /// What the prefix gives.
         length: usize,
-        /// The greatest length.
+        /// The most that it may give, in what it counts.
         limit: usize,
     },
     /// A byte that the content does not allow. The byte itself is not told.
@@ -85,7 +101,8 @@ pub enum DecodeFault {
 
 impl Dialect {
     /// Reads one message, which is all of `received`, without its frame header. Its values share
-    /// that buffer, except for `b` elements that travel as hexadecimal.
+    /// that buffer, if a byte of it is a character or a byte of a value; what travels as BCD, EBCDIC
+    /// or hexadecimal characters is unpacked into a buffer of the message's own.
     ///
     /// # Errors
     /// [`DecodeError`] names the part, its byte offset, and what had been read before it.
@@ -95,7 +112,7 @@ impl Dialect {
             position: 0,
         };
         let mti = reader
-            .mti()
+            .mti(self.mti())
             .map_err(|fault| fault.after(Parsed::default()))?;
         let bitmap = reader.bitmaps(self.bitmap()).map_err(|fault| {
             fault.after(Parsed {
@@ -178,11 +195,19 @@ impl<'a> Reader<'a> {
         Ok(array)
     }
 
-    fn mti(&mut self) -> Result<Mti, Fault> {
-        let digits = self.peek_array(Part::Mti)?;
+    fn mti(&mut self, form: MtiForm) -> Result<Mti, Fault> {
+        let (digits, length) = match form {
+            MtiForm::Ascii => (self.peek_array(Part::Mti)?, 4),
+            MtiForm::Ebcdic => (self.peek_array(Part::Mti)?.map(ebcdic::to_ascii), 4),
+            MtiForm::Bcd => {
+                let [first, second] = self.peek_array(Part::Mti)?;
+                let digits = [first >> 4, first & 0xF, second >> 4, second & 0xF];
+                (digits.map(|digit| b'0' + digit), 2)
+            }
+        };
         let mti = Mti::parse(digits);
         let mti = mti.map_err(|error| self.fault(Part::Mti, DecodeFault::Mti(error)))?;
-        self.position += digits.len();
+        self.position += length;
         Ok(mti)
     }
 
@@ -197,16 +222,19 @@ impl<'a> Reader<'a> {
     }
 
     fn bitmap(&mut self, part: Part, form: BitmapForm) -> Result<u64, Fault> {
-        let (bits, length) = match form {
-            BitmapForm::Binary => (u64::from_be_bytes(self.peek_array(part)?), 8),
-            BitmapForm::Hex => {
-                let bits = from_hex(&self.peek_array(part)?).map_err(|index| {
-                    self.position += index;
-                    self.fault(part, DecodeFault::NotHex)
-                })?;
-                (bits, 16)
+        let (characters, length) = match form {
+            BitmapForm::Binary => {
+                let bits = u64::from_be_bytes(self.peek_array(part)?);
+                self.position += 8;
+                return Ok(bits);
             }
+            BitmapForm::Hex => (self.peek_array(part)?, 16),
+            BitmapForm::Ebcdic => (self.peek_array(part)?.map(ebcdic::to_ascii), 16),
         };
+        let bits = from_hex(&characters).map_err(|index| {
+            self.position += index;
+            self.fault(part, DecodeFault::NotHex)
+        })?;
         self.position += length;
         Ok(bits)
     }
@@ -222,60 +250,194 @@ impl<'a> Reader<'a> {
         if content == Content::Bitmap {
             return Err(self.fault(part, DecodeFault::ThirdBitmap));
         }
-        let length = self.length(part, spec.length())?;
-        if spec.encoding() == Encoding::Hex {
-            return self.hex_element(number, length, message);
+        let count = self.count(part, spec)?;
+        match spec.encoding() {
+            Encoding::Ascii | Encoding::Binary => self.plain(number, spec, count, message),
+            Encoding::Hex => self.hexadecimal(number, spec, count, message, |byte| byte),
+            Encoding::Ebcdic if content == Content::Bytes => {
+                self.hexadecimal(number, spec, count, message, ebcdic::to_ascii)
+            }
+            Encoding::Ebcdic => self.ebcdic(number, spec, count, message),
+            Encoding::Bcd(pad) => self.packed(number, spec, count, pad, message),
         }
+    }
+
+    /// What the length prefix gives, which is read past, or what it would give for a fixed element.
+    fn count(&mut self, part: Part, spec: &FieldSpec) -> Result<usize, Fault> {
+        let limit = spec.counted(spec.length().maximum());
+        if let Length::Fixed(_) = spec.length() {
+            return Ok(limit);
+        }
+        let bytes = self.peek(part, spec.prefix_bytes())?;
+        let encoding = spec.prefix();
+        let Some(length) = prefix_number(encoding, bytes) else {
+            let digits = spec.length().prefix_digits();
+            return Err(self.fault(part, DecodeFault::Prefix { digits, encoding }));
+        };
+        if length > limit {
+            return Err(self.fault(part, DecodeFault::TooLong { length, limit }));
+        }
+        self.position += bytes.len();
+        Ok(length)
+    }
+
+    /// Characters or bytes that are the value as they stand.
+    fn plain(
+        &mut self,
+        number: u8,
+        spec: &FieldSpec,
+        length: usize,
+        message: &mut Message,
+    ) -> Result<(), Fault> {
+        let part = Part::Element(number);
         let value = self.peek(part, length)?;
-        if let Some(index) = content.first_fault(value, true) {
-            // An empty x+n element has no byte to point at; its place is where the sign should be.
-            self.position += index;
-            return Err(self.fault(part, DecodeFault::Content(content)));
-        }
+        self.check(part, spec, value, |index| index)?;
         message.push_received(number, self.position, length);
         self.position += length;
         Ok(())
     }
 
-    /// The length of the value that follows; the prefix, if there is one, is read past.
-    fn length(&mut self, part: Part, length: Length) -> Result<usize, Fault> {
-        let digits = length.prefix_digits();
-        let limit = length.maximum();
-        if digits == 0 {
-            return Ok(limit);
-        }
-        let mut given = 0;
-        for byte in self.peek(part, digits)? {
-            if !byte.is_ascii_digit() {
-                return Err(self.fault(part, DecodeFault::Prefix { digits }));
+    /// Refuses a value that its element may not hold. `offset` says at which byte of what is to be
+    /// read a character of the value stands.
+    fn check(
+        &mut self,
+        part: Part,
+        spec: &FieldSpec,
+        value: &[u8],
+        offset: impl Fn(usize) -> usize,
+    ) -> Result<(), Fault> {
+        let content = spec.content();
+        match content.first_fault(value, true) {
+            None => Ok(()),
+            Some(index) => {
+                // An empty x+n element has no byte to point at; its place is where the sign should be.
+                self.position += offset(index);
+                Err(self.fault(part, DecodeFault::Content(content)))
             }
-            given = given * 10 + usize::from(byte - b'0');
         }
-        if given > limit {
-            let length = given;
-            return Err(self.fault(part, DecodeFault::TooLong { length, limit }));
-        }
-        self.position += digits;
-        Ok(given)
     }
 
-    fn hex_element(
+    fn ebcdic(
         &mut self,
         number: u8,
+        spec: &FieldSpec,
         length: usize,
         message: &mut Message,
     ) -> Result<(), Fault> {
         let part = Part::Element(number);
-        let characters = self.peek(part, length * 2)?;
-        if let Some(index) = characters.iter().position(|c| hex_value(*c).is_none()) {
+        let bytes = self.peek(part, length)?;
+        let value = message.push_own(number, bytes.iter().copied().map(ebcdic::to_ascii));
+        let checked = self.check(part, spec, value, |index| index);
+        self.keep(number, length, checked, message)
+    }
+
+    /// Two hexadecimal characters per byte; `ascii` makes ASCII of one.
+    fn hexadecimal(
+        &mut self,
+        number: u8,
+        spec: &FieldSpec,
+        count: usize,
+        message: &mut Message,
+        ascii: impl Fn(u8) -> u8,
+    ) -> Result<(), Fault> {
+        let part = Part::Element(number);
+        let digits = match spec.counts() {
+            Counts::Bytes => count * 2,
+            Counts::Digits if count.is_multiple_of(2) => count,
+            Counts::Digits => {
+                return Err(self.fault(part, DecodeFault::OddDigits { digits: count }));
+            }
+        };
+        let characters = self.peek(part, digits)?;
+        let value = |character: &u8| hex_value(ascii(*character));
+        if let Some(index) = characters.iter().position(|c| value(c).is_none()) {
             self.position += index;
             return Err(self.fault(part, DecodeFault::NotHex));
         }
-        let nibbles = characters.iter().copied().filter_map(hex_value);
-        message.push_nibbles(number, nibbles);
-        self.position += characters.len();
+        let pairs = characters.chunks_exact(2);
+        let bytes = pairs.map(|pair| pair.iter().filter_map(value).fold(0, |b, n| b << 4 | n));
+        message.push_own(number, bytes);
+        self.position += digits;
         Ok(())
     }
+
+    /// Digits two to a byte, behind the sign of a signed number.
+    fn packed(
+        &mut self,
+        number: u8,
+        spec: &FieldSpec,
+        count: usize,
+        pad: Pad,
+        message: &mut Message,
+    ) -> Result<(), Fault> {
+        let part = Part::Element(number);
+        let sign_bytes = usize::from(spec.content() == Content::SignedDigits);
+        let length = match spec.counts() {
+            Counts::Bytes => count,
+            Counts::Digits => sign_bytes + (count - sign_bytes).div_ceil(2),
+        };
+        let bytes = self.peek(part, length)?;
+        let (sign, packed) = bytes.split_at(sign_bytes);
+        let at_end = match pad.side {
+            Side::Left => packed.first().map(|byte| byte >> 4),
+            Side::Right => packed.last().map(|byte| byte & 0xF),
+        };
+        let is_odd = match spec.counts() {
+            Counts::Digits => (count - sign_bytes) % 2 == 1,
+            Counts::Bytes => at_end == Some(0xF),
+        };
+        if is_odd && !matches!(at_end, Some(0 | 0xF)) {
+            self.position += match pad.side {
+                Side::Left => sign_bytes,
+                Side::Right => length - 1,
+            };
+            return Err(self.fault(part, DecodeFault::Pad));
+        }
+        let skipped = usize::from(is_odd && pad.side == Side::Left);
+        let taken = packed.len() * 2 - usize::from(is_odd);
+        let digits = bcd::characters(packed).skip(skipped).take(taken);
+        let value = message.push_own(number, sign.iter().copied().chain(digits));
+        let checked = self.check(part, spec, value, |index| {
+            match index.checked_sub(sign_bytes) {
+                None => index,
+                Some(digit) => sign_bytes + (digit + skipped) / 2,
+            }
+        });
+        self.keep(number, length, checked, message)
+    }
+
+    /// Moves past a value that was unpacked into the message, or takes it out again.
+    fn keep(
+        &mut self,
+        number: u8,
+        length: usize,
+        checked: Result<(), Fault>,
+        message: &mut Message,
+    ) -> Result<(), Fault> {
+        match checked {
+            Ok(()) => self.position += length,
+            Err(_) => {
+                message.remove(number);
+            }
+        }
+        checked
+    }
+}
+
+/// The number that a length prefix gives. `None` if it is none.
+fn prefix_number(encoding: PrefixEncoding, bytes: &[u8]) -> Option<usize> {
+    bytes.iter().try_fold(0, |number, byte| match encoding {
+        PrefixEncoding::Ascii => {
+            let digit = byte.wrapping_sub(b'0');
+            (digit <= 9).then(|| number * 10 + usize::from(digit))
+        }
+        PrefixEncoding::Ebcdic => {
+            let digit = byte.wrapping_sub(0xF0);
+            (digit <= 9).then(|| number * 10 + usize::from(digit))
+        }
+        PrefixEncoding::Bcd => bcd::number(*byte).map(|pair| number * 100 + pair),
+        PrefixEncoding::Binary => Some(number << 8 | usize::from(*byte)),
+    })
 }
 
 impl Parsed {

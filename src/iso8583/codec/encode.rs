@@ -1,9 +1,12 @@
 //! Writing a message. All or nothing: after an error the output is as it was.
 
 use crate::iso8583::bitmap::{Bitmap, to_hex};
-use crate::iso8583::dialect::BitmapForm;
-use crate::iso8583::field::{Content, Encoding, FieldSpec, Length, hex_character};
-use crate::iso8583::{Dialect, Message};
+use crate::iso8583::dialect::{BitmapForm, MtiForm};
+use crate::iso8583::field::{
+    Content, Counts, Encoding, FieldSpec, Length, Pad, PadDigit, PrefixEncoding, Side,
+    hex_character,
+};
+use crate::iso8583::{Dialect, Message, bcd, ebcdic};
 use bytes::{BufMut, BytesMut};
 
 /// A message that its dialect cannot write. The fault is the caller's; nothing was written.
@@ -33,10 +36,10 @@ pub enum EncodeFault {
         /// The greatest length.
         limit: usize,
     },
-    /// `b` elements of fixed length are not filled.
-    #[error("{length} bytes, it must be {expected}")]
+    /// `b` elements of fixed length are not filled, nor are tracks that travel as BCD.
+    #[error("{length} long, it must be {expected}")]
     WrongLength {
-        /// The value's length, in bytes.
+        /// The value's length, in bytes or characters.
         length: usize,
         /// The length that the dialect gives.
         expected: usize,
@@ -52,6 +55,9 @@ pub enum EncodeFault {
         /// What the element may hold.
         content: Content,
     },
+    /// A track with an even number of characters, one end of which would be taken for the pad.
+    #[error("the character ? at its end would be taken for the pad of an odd digit")]
+    LikePad,
 }
 
 /// MTI and both bitmaps, as characters.
@@ -85,7 +91,7 @@ impl Dialect {
             }
         }
         output.reserve(PREAMBLE_BYTES + message.len() * USUAL_ELEMENT_BYTES);
-        output.put_slice(&message.mti().digits());
+        put_mti(self.mti(), message.mti().digits(), output);
         let (primary, secondary) = bitmap.bits();
         put_bitmap(self.bitmap(), primary, output);
         if let Some(secondary) = secondary {
@@ -100,11 +106,34 @@ impl Dialect {
     }
 }
 
+fn put_mti(form: MtiForm, digits: [u8; 4], output: &mut BytesMut) {
+    match form {
+        MtiForm::Ascii => output.put_slice(&digits),
+        MtiForm::Ebcdic => put_ebcdic(output, |output| output.put_slice(&digits)),
+        MtiForm::Bcd => bcd::put(0, &digits, NO_PAD, output),
+    }
+}
+
 fn put_bitmap(form: BitmapForm, bits: u64, output: &mut BytesMut) {
     match form {
         BitmapForm::Hex => output.put_slice(&to_hex(bits)),
+        BitmapForm::Ebcdic => put_ebcdic(output, |output| output.put_slice(&to_hex(bits))),
         BitmapForm::Binary => output.put_u64(bits),
     }
+}
+
+/// What is asked for where the number of digits is even.
+const NO_PAD: Pad = Pad {
+    side: Side::Left,
+    digit: PadDigit::Zero,
+};
+
+/// Makes EBCDIC of what is written in ASCII.
+fn put_ebcdic<T>(output: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> T) -> T {
+    let start = output.len();
+    let written = write(output);
+    ebcdic::from_ascii(output.get_mut(start..).unwrap_or_default());
+    written
 }
 
 fn put_element(spec: &FieldSpec, value: &[u8], output: &mut BytesMut) -> Result<(), EncodeFault> {
@@ -122,57 +151,58 @@ fn put_element(spec: &FieldSpec, value: &[u8], output: &mut BytesMut) -> Result<
             _ => EncodeFault::Content { index, content },
         });
     }
-    match spec.length() {
-        Length::Fixed(_) if length < limit => return put_filled(content, value, limit, output),
-        Length::Fixed(_) => {}
-        Length::Ll(_) => put_length::<2>(length, output),
-        Length::Lll(_) => put_length::<3>(length, output),
-    }
-    match spec.encoding() {
-        Encoding::Ascii | Encoding::Binary => output.put_slice(value),
-        Encoding::Hex => {
-            for byte in value {
-                output.put_slice(&[hex_character(byte >> 4), hex_character(byte & 0xF)]);
-            }
+    let missing = match spec.length() {
+        Length::Fixed(_) => limit - length,
+        Length::L(_) | Length::Ll(_) | Length::Lll(_) | Length::Llll(_) => {
+            put_prefix(spec, length, output);
+            0
         }
+    };
+    if missing > 0 && content == Content::Bytes {
+        return Err(wrong_length(length, limit));
+    }
+    match (spec.encoding(), content) {
+        (Encoding::Ascii, _) => put_filled(content, value, missing, output),
+        (Encoding::Binary, _) => {
+            output.put_slice(value);
+            Ok(())
+        }
+        (Encoding::Hex, _) => put_hex(value, output),
+        (Encoding::Ebcdic, Content::Bytes) => put_ebcdic(output, |output| put_hex(value, output)),
+        (Encoding::Ebcdic, _) => {
+            put_ebcdic(output, |output| put_filled(content, value, missing, output))
+        }
+        (Encoding::Bcd(pad), _) => put_packed(spec, value, missing, pad, output),
+    }
+}
+
+fn wrong_length(length: usize, expected: usize) -> EncodeFault {
+    EncodeFault::WrongLength { length, expected }
+}
+
+fn put_hex(value: &[u8], output: &mut BytesMut) -> Result<(), EncodeFault> {
+    for byte in value {
+        output.put_slice(&[hex_character(byte >> 4), hex_character(byte & 0xF)]);
     }
     Ok(())
 }
 
+/// Characters, filled to the length of a fixed element.
 fn put_filled(
     content: Content,
     value: &[u8],
-    limit: usize,
+    missing: usize,
     output: &mut BytesMut,
 ) -> Result<(), EncodeFault> {
-    let missing = limit - value.len();
-    match (content, value) {
-        (Content::Digits, []) | (Content::SignedDigits, [] | [_]) => {
-            return Err(EncodeFault::Empty);
-        }
-        (Content::Digits, digits) => {
+    match content {
+        _ if missing == 0 => output.put_slice(value),
+        Content::Digits | Content::SignedDigits => {
+            let (sign, digits) = number_parts(content, value)?;
+            output.put_slice(sign);
             output.put_bytes(b'0', missing);
             output.put_slice(digits);
         }
-        (Content::SignedDigits, [sign, digits @ ..]) => {
-            output.put_u8(*sign);
-            output.put_bytes(b'0', missing);
-            output.put_slice(digits);
-        }
-        (Content::Bytes | Content::Bitmap, _) => {
-            return Err(EncodeFault::WrongLength {
-                length: value.len(),
-                expected: limit,
-            });
-        }
-        (
-            Content::Letters
-            | Content::LettersDigits
-            | Content::Text
-            | Content::DigitsSpecial
-            | Content::Track,
-            _,
-        ) => {
+        _ => {
             output.put_slice(value);
             output.put_bytes(b' ', missing);
         }
@@ -180,10 +210,66 @@ fn put_filled(
     Ok(())
 }
 
-fn put_length<const DIGITS: usize>(length: usize, output: &mut BytesMut) {
-    output.put_slice(&crate::iso8583::amount::zero_filled::<DIGITS>(
-        length as u64,
-    ));
+/// The sign, which only a signed number has, and the digits, of which there must be one.
+fn number_parts(content: Content, value: &[u8]) -> Result<(&[u8], &[u8]), EncodeFault> {
+    let sign_bytes = usize::from(content == Content::SignedDigits);
+    match value.split_at_checked(sign_bytes) {
+        Some((sign, digits)) if !digits.is_empty() => Ok((sign, digits)),
+        _ => Err(EncodeFault::Empty),
+    }
+}
+
+/// Digits two to a byte, filled to the length of a fixed element.
+fn put_packed(
+    spec: &FieldSpec,
+    value: &[u8],
+    missing: usize,
+    pad: Pad,
+    output: &mut BytesMut,
+) -> Result<(), EncodeFault> {
+    let content = spec.content();
+    if content == Content::Track && missing > 0 {
+        return Err(wrong_length(value.len(), value.len() + missing));
+    }
+    let end = match pad.side {
+        Side::Left => value.first(),
+        Side::Right => value.last(),
+    };
+    let shows_pad = spec.counts() == Counts::Bytes && value.len().is_multiple_of(2);
+    if shows_pad && end.copied().is_some_and(bcd::is_f) {
+        return Err(EncodeFault::LikePad);
+    }
+    let (sign, digits) = match missing {
+        0 if content != Content::SignedDigits => (&[][..], value),
+        _ => number_parts(content, value)?,
+    };
+    output.put_slice(sign);
+    bcd::put(missing, digits, pad, output);
+    Ok(())
+}
+
+/// The length of a value of that many characters or bytes. The spec's maximum fits its prefix.
+fn put_prefix(spec: &FieldSpec, length: usize, output: &mut BytesMut) {
+    let number = spec.counted(length);
+    let place = |place: usize| (number / place % 10) as u8;
+    let digits = [place(1_000), place(100), place(10), place(1)];
+    let bytes = spec.prefix_bytes();
+    match spec.prefix() {
+        PrefixEncoding::Ascii => put_last(digits.map(|digit| b'0' + digit), bytes, output),
+        PrefixEncoding::Ebcdic => put_last(digits.map(|digit| 0xF0 + digit), bytes, output),
+        PrefixEncoding::Bcd => {
+            let [thousands, hundreds, tens, ones] = digits;
+            let packed = [thousands << 4 | hundreds, tens << 4 | ones];
+            put_last(packed, bytes, output);
+        }
+        PrefixEncoding::Binary => put_last((number as u16).to_be_bytes(), bytes, output),
+    }
+}
+
+/// The last bytes of a number that has leading zeros.
+fn put_last<const N: usize>(number: [u8; N], bytes: usize, output: &mut BytesMut) {
+    let start = N.saturating_sub(bytes);
+    output.put_slice(number.get(start..).unwrap_or_default());
 }
 
 #[cfg(test)]

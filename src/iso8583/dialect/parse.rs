@@ -2,12 +2,15 @@
 //!
 //! What the file may say is explained in `config/dialects/iso8583-1987-ascii.toml` itself.
 
-use super::{BitmapForm, Dialect, DialectError, DialectFault, HeaderKind};
+use super::section::{Choices, Faults, Section};
+use super::{BitmapForm, Dialect, DialectError, MtiForm, subfields};
 use crate::iso8583::LAST_ELEMENT;
-use crate::iso8583::field::{Content, Encoding, FieldSpec, Length};
-use std::ops::Range;
+use crate::iso8583::field::{
+    Content, Counts, Encoding, FieldSpec, Length, Pad, PadDigit, Prefix, PrefixEncoding, Side,
+};
+use crate::iso8583::frame::{Header, HeaderKind, Tpdu};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 /// A dialect of 128 elements with a comment on each is far shorter; what is longer is no dialect.
 const DIALECT_BYTES_MAX: usize = 1 << 20;
@@ -39,40 +42,17 @@ impl Dialect {
     }
 }
 
-struct Faults<'a> {
-    text: &'a str,
-    found: Vec<(usize, String)>,
-}
-
-impl Faults<'_> {
-    fn add(&mut self, span: &Range<usize>, what: String) {
-        self.found.push((span.start, what));
-    }
-
-    fn into_error(mut self) -> DialectError {
-        self.found.sort_by_key(|(start, _)| *start);
-        let line = |start: usize| {
-            let before = self.text.as_bytes().get(..start).unwrap_or_default();
-            before.iter().filter(|byte| **byte == b'\n').count() + 1
-        };
-        let fault = |(start, what)| DialectFault {
-            line: line(start),
-            what,
-        };
-        DialectError {
-            faults: self.found.into_iter().map(fault).collect(),
-        }
-    }
-}
-
 fn read_dialect(file: &Spanned<DeTable<'_>>, faults: &mut Faults<'_>) -> Dialect {
     let mut dialect = Dialect::empty();
     let mut file = Section::new(file.get_ref(), file.span(), "the dialect");
     if let Some(name) = file.text("name", faults) {
         dialect.name = name.into();
     }
-    if let Some(header) = file.choice("header", HEADERS, None, faults) {
+    if let Some(header) = read_header(&mut file, faults) {
         dialect.header = header;
+    }
+    if let Some(mti) = file.choice("mti", MTIS, Some(MtiForm::Ascii), faults) {
+        dialect.mti = mti;
     }
     if let Some(bitmap) = file.choice("bitmap", BITMAPS, None, faults) {
         dialect.bitmap = bitmap;
@@ -85,6 +65,31 @@ fn read_dialect(file: &Spanned<DeTable<'_>>, faults: &mut Faults<'_>) -> Dialect
     }
     file.refuse_unknown(faults);
     dialect
+}
+
+fn read_header(file: &mut Section<'_>, faults: &mut Faults<'_>) -> Option<Header> {
+    let kind = file.choice("header", HEADERS, None, faults);
+    let counts_itself = file.boolean("header_counts_itself", faults);
+    let tpdu = match file.optional("tpdu") {
+        None => Some(None),
+        Some(value) => {
+            let text = file.as_text("tpdu", value, faults);
+            text.and_then(|text| {
+                let tpdu = Tpdu::parse(text);
+                if tpdu.is_none() {
+                    let what = "tpdu must be ten hexadecimal characters, of which the first is 6, \
+                                such as \"6000030000\": 60, destination, source";
+                    faults.add(&value.span(), what.to_owned());
+                }
+                tpdu.map(Some)
+            })
+        }
+    };
+    Some(Header {
+        kind: kind?,
+        counts_itself: counts_itself?,
+        tpdu: tpdu?,
+    })
 }
 
 fn read_elements(table: &DeTable<'_>, dialect: &mut Dialect, faults: &mut Faults<'_>) {
@@ -109,10 +114,20 @@ fn read_elements(table: &DeTable<'_>, dialect: &mut Dialect, faults: &mut Faults
             faults.add(&value.span(), what);
             continue;
         };
-        let section = Section::new(line, key.span(), &whose);
-        if let Some(spec) = read_element(section, matches!(number, Some(1 | 65)), faults) {
-            *slot = Some(spec);
+        let mut section = Section::new(line, key.span(), &whose);
+        let composite = subfields::read(&mut section, faults);
+        let Some(spec) = read_element(section, matches!(number, Some(1 | 65)), faults) else {
+            continue;
+        };
+        if let (Some(number), Some(composite)) = (number, composite) {
+            match subfields::misfit(number, &spec, &composite) {
+                Some(why) => faults.add(&key.span(), format!("{whose} {why}")),
+                None => {
+                    dialect.composites.insert(number, composite);
+                }
+            }
         }
+        *slot = Some(spec);
     }
 }
 
@@ -125,183 +140,109 @@ fn read_element(
     let content = line.choice("content", CONTENTS, None, faults);
     let length = line.choice("length", LENGTHS, None, faults);
     let max = line.number("max", faults);
-    let encoding = line.choice("encoding", ENCODINGS, Some(Encoding::Ascii), faults);
-    // It has no value to keep: the one that is supported is the one that the codec writes.
-    line.choice("length_encoding", LENGTH_ENCODINGS, Some(()), faults);
+    let encoding = read_encoding(&mut line, faults);
+    let ascii = Some(PrefixEncoding::Ascii);
+    let prefix = line.choice("length_encoding", PREFIXES, ascii, faults);
+    let counts = line.choice("length_counts", COUNTS, Some(None), faults);
     line.refuse_unknown(faults);
 
     let (span, whose) = (line.span, line.whose);
     let (content, length) = (content?, length?(max?));
+    let prefix = Prefix {
+        encoding: prefix?,
+        counts: counts?,
+    };
     if (content == Content::Bitmap) && !may_be_bitmap {
         let what = format!("{whose}: only elements 1 and 65 are bitmaps");
         faults.add(&span, what);
         return None;
     }
-    FieldSpec::new(name?, content, length, encoding?)
+    FieldSpec::with_prefix(name?, content, length, encoding?, prefix)
         .map_err(|error| faults.add(&span, format!("{whose}: {error}")))
         .ok()
 }
 
-/// The words of a key, each with its meaning; `None` for what the format has a word for and this
-/// version cannot do.
-type Choices<T> = &'static [(&'static str, Option<T>)];
+fn read_encoding(line: &mut Section<'_>, faults: &mut Faults<'_>) -> Option<Encoding> {
+    let encoding = line.choice("encoding", ENCODINGS, Some(|_| Encoding::Ascii), faults);
+    let side = line.choice("pad", SIDES, Some(None), faults);
+    let digit = line.choice("pad_digit", PAD_DIGITS, Some(None), faults);
+    let (side, digit) = (side?, digit?);
+    // What is sent in front of a number is a leading zero; behind it, F alone cannot be mistaken.
+    let usual = match side {
+        None | Some(Side::Left) => PadDigit::Zero,
+        Some(Side::Right) => PadDigit::F,
+    };
+    let encoding = encoding?(Pad {
+        side: side.unwrap_or(Side::Left),
+        digit: digit.unwrap_or(usual),
+    });
+    if (side.is_some() || digit.is_some()) && !matches!(encoding, Encoding::Bcd(_)) {
+        let what = format!("{}: pad and pad_digit are for encoding \"bcd\"", line.whose);
+        faults.add(&line.span, what);
+        return None;
+    }
+    Some(encoding)
+}
 
 const HEADERS: Choices<HeaderKind> = &[
-    ("ascii4", Some(HeaderKind::Ascii4)),
-    ("binary2", None),
-    ("bcd2", None),
-    ("tpdu", None),
+    ("ascii4", HeaderKind::Ascii4),
+    ("binary2", HeaderKind::Binary2),
+    ("bcd2", HeaderKind::Bcd2),
+];
+const MTIS: Choices<MtiForm> = &[
+    ("ascii", MtiForm::Ascii),
+    ("bcd", MtiForm::Bcd),
+    ("ebcdic", MtiForm::Ebcdic),
 ];
 const BITMAPS: Choices<BitmapForm> = &[
-    ("hex", Some(BitmapForm::Hex)),
-    ("binary", Some(BitmapForm::Binary)),
-    ("ebcdic", None),
+    ("hex", BitmapForm::Hex),
+    ("binary", BitmapForm::Binary),
+    ("ebcdic", BitmapForm::Ebcdic),
 ];
 const CONTENTS: Choices<Content> = &[
-    ("a", Some(Content::Letters)),
-    ("n", Some(Content::Digits)),
-    ("an", Some(Content::LettersDigits)),
-    ("ans", Some(Content::Text)),
-    ("ns", Some(Content::DigitsSpecial)),
-    ("z", Some(Content::Track)),
-    ("x+n", Some(Content::SignedDigits)),
-    ("b", Some(Content::Bytes)),
-    ("bitmap", Some(Content::Bitmap)),
+    ("a", Content::Letters),
+    ("n", Content::Digits),
+    ("an", Content::LettersDigits),
+    ("ans", Content::Text),
+    ("ns", Content::DigitsSpecial),
+    ("z", Content::Track),
+    ("x+n", Content::SignedDigits),
+    ("b", Content::Bytes),
+    ("bitmap", Content::Bitmap),
 ];
 const LENGTHS: Choices<fn(u16) -> Length> = &[
-    ("fixed", Some(Length::Fixed)),
-    ("LL", Some(Length::Ll)),
-    ("LLL", Some(Length::Lll)),
+    ("fixed", Length::Fixed),
+    ("L", Length::L),
+    ("LL", Length::Ll),
+    ("LLL", Length::Lll),
+    ("LLLL", Length::Llll),
 ];
-const ENCODINGS: Choices<Encoding> = &[
-    ("ascii", Some(Encoding::Ascii)),
-    ("hex", Some(Encoding::Hex)),
-    ("binary", Some(Encoding::Binary)),
-    ("bcd", None),
-    ("ebcdic", None),
+/// Each with the pad, which only packed digits have.
+const ENCODINGS: Choices<fn(Pad) -> Encoding> = &[
+    ("ascii", |_| Encoding::Ascii),
+    ("bcd", Encoding::Bcd),
+    ("ebcdic", |_| Encoding::Ebcdic),
+    ("hex", |_| Encoding::Hex),
+    ("binary", |_| Encoding::Binary),
 ];
-const LENGTH_ENCODINGS: Choices<()> = &[
-    ("ascii", Some(())),
-    ("bcd", None),
-    ("ebcdic", None),
-    ("binary", None),
+const SIDES: Choices<Option<Side>> = &[("left", Some(Side::Left)), ("right", Some(Side::Right))];
+const PAD_DIGITS: Choices<Option<PadDigit>> =
+    &[("0", Some(PadDigit::Zero)), ("F", Some(PadDigit::F))];
+const PREFIXES: Choices<PrefixEncoding> = &[
+    ("ascii", PrefixEncoding::Ascii),
+    ("bcd", PrefixEncoding::Bcd),
+    ("ebcdic", PrefixEncoding::Ebcdic),
+    ("binary", PrefixEncoding::Binary),
 ];
-
-/// A table of the file, of which every key must have been asked for.
-struct Section<'a> {
-    table: &'a DeTable<'a>,
-    span: Range<usize>,
-    whose: &'a str,
-    known: Vec<&'static str>,
-}
-
-impl<'a> Section<'a> {
-    fn new(table: &'a DeTable<'a>, span: Range<usize>, whose: &'a str) -> Self {
-        Self {
-            table,
-            span,
-            whose,
-            known: Vec::new(),
-        }
-    }
-
-    fn optional(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.known.push(key);
-        self.table.get(key)
-    }
-
-    fn required(
-        &mut self,
-        key: &'static str,
-        faults: &mut Faults<'_>,
-    ) -> Option<&'a Spanned<DeValue<'a>>> {
-        let found = self.optional(key);
-        if found.is_none() {
-            faults.add(
-                &self.span,
-                format!("{} does not give its {key}", self.whose),
-            );
-        }
-        found
-    }
-
-    fn text(&mut self, key: &'static str, faults: &mut Faults<'_>) -> Option<&'a str> {
-        let value = self.required(key, faults)?;
-        self.as_text(key, value, faults)
-    }
-
-    fn as_text(
-        &self,
-        key: &str,
-        value: &'a Spanned<DeValue<'a>>,
-        faults: &mut Faults<'_>,
-    ) -> Option<&'a str> {
-        let text = value.get_ref().as_str();
-        if text.is_none() {
-            let what = format!("{}: {key} must be a text in quotes", self.whose);
-            faults.add(&value.span(), what);
-        }
-        text
-    }
-
-    fn number(&mut self, key: &'static str, faults: &mut Faults<'_>) -> Option<u16> {
-        let value = self.required(key, faults)?;
-        let number = value.get_ref().as_integer();
-        let number = number.and_then(|n| u16::from_str_radix(n.as_str(), n.radix()).ok());
-        if number.is_none() {
-            let what = format!("{}: {key} must be a number from 1 to 999", self.whose);
-            faults.add(&value.span(), what);
-        }
-        number
-    }
-
-    fn choice<T: Copy>(
-        &mut self,
-        key: &'static str,
-        choices: Choices<T>,
-        default: Option<T>,
-        faults: &mut Faults<'_>,
-    ) -> Option<T> {
-        let value = match (self.optional(key), default) {
-            (Some(value), _) => value,
-            (None, Some(default)) => return Some(default),
-            (None, None) => return self.required(key, faults).and(None),
-        };
-        let text = self.as_text(key, value, faults)?;
-        let supported = choices.iter().filter(|(_, meaning)| meaning.is_some());
-        let words: Vec<_> = supported.map(|(word, _)| *word).collect();
-        let words = words.join(", ");
-        let what = match choices.iter().find(|(word, _)| *word == text) {
-            Some((_, Some(meaning))) => return Some(*meaning),
-            Some((_, None)) => "is not supported by this version",
-            None => "is not known",
-        };
-        let whose = self.whose;
-        faults.add(
-            &value.span(),
-            format!("{whose}: {key} {text:?} {what}; use one of: {words}"),
-        );
-        None
-    }
-
-    fn refuse_unknown(&self, faults: &mut Faults<'_>) {
-        for key in self.table.keys() {
-            if !self.known.iter().any(|known| known == key.get_ref()) {
-                let what = format!(
-                    "{} has no key {:?}; it has: {}",
-                    self.whose,
-                    key.get_ref(),
-                    self.known.join(", ")
-                );
-                faults.add(&key.span(), what);
-            }
-        }
-    }
-}
+const COUNTS: Choices<Option<Counts>> = &[
+    ("digits", Some(Counts::Digits)),
+    ("bytes", Some(Counts::Bytes)),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::iso8583::dialect::DialectFault;
 
     const HEAD: &str = "name = \"test\"\nheader = \"ascii4\"\nbitmap = \"hex\"\n[elements]\n";
 
@@ -340,19 +281,71 @@ mod tests {
     }
 
     #[test]
-    fn what_the_format_names_but_this_version_cannot_do_is_refused_as_such() {
-        let found = faults(concat!(
-            "3 = { name = \"A\", content = \"n\", length = \"fixed\", max = 6, encoding = \"bcd\" }\n",
-            "4 = { name = \"B\", content = \"n\", length = \"LL\", max = 6, length_encoding = \"bcd\" }\n",
-        ));
-        assert_eq!(found.len(), 2);
-        for (_, what) in found {
-            assert!(what.contains("not supported by this version"), "{what}");
+    fn a_header_is_its_kind_what_it_counts_and_a_tpdu() {
+        let header = |lines: &str| {
+            let text = format!("name = \"x\"\n{lines}\nbitmap = \"hex\"\nelements = {{}}");
+            let parsed = Dialect::parse(&text).map(|dialect| dialect.header());
+            parsed.map_err(|error| error.to_string())
+        };
+        let plain = header("header = \"bcd2\"").unwrap();
+        assert_eq!(plain, Header::new(HeaderKind::Bcd2));
+        let full = "header = \"binary2\"\nheader_counts_itself = true\ntpdu = \"6000030000\"";
+        let full = header(full).unwrap();
+        assert!(full.counts_itself);
+        assert_eq!(full.tpdu, Tpdu::parse("6000030000"));
+        for (wrong, told) in [
+            (
+                "header = \"tpdu\"",
+                "line 2: the dialect: header \"tpdu\" is not known",
+            ),
+            (
+                "header = \"bcd2\"\ntpdu = \"6000\"",
+                "line 3: tpdu must be ten",
+            ),
+            (
+                "header = \"bcd2\"\ntpdu = 60",
+                "line 3: the dialect: tpdu must be a text",
+            ),
+            (
+                "header = \"bcd2\"\nheader_counts_itself = 1",
+                "line 3: the dialect: header_counts_itself must be true or false",
+            ),
+        ] {
+            let error = header(wrong).unwrap_err();
+            assert!(error.starts_with(told), "{error}");
         }
-        let error =
-            Dialect::parse("name = \"x\"\nheader = \"tpdu\"\nbitmap = \"hex\"\nelements = {}");
-        let error = error.unwrap_err().to_string();
-        assert!(error.starts_with("line 2: "), "{error}");
+    }
+
+    #[test]
+    fn an_element_says_how_digits_and_lengths_travel() {
+        let head = HEAD.replace("[elements]", "mti = \"bcd\"\n[elements]");
+        let line = concat!(
+            "2 = { name = \"PAN\", content = \"n\", length = \"LL\", max = 19, encoding = \"bcd\", ",
+            "pad = \"right\", length_encoding = \"binary\", length_counts = \"bytes\" }"
+        );
+        let dialect = Dialect::parse(&format!("{head}{line}")).unwrap();
+        assert_eq!(dialect.mti(), MtiForm::Bcd);
+        let spec = dialect.element(2).unwrap();
+        let (side, digit) = (Side::Right, PadDigit::F);
+        assert_eq!(spec.encoding(), Encoding::Bcd(Pad { side, digit }));
+        assert_eq!(spec.prefix(), PrefixEncoding::Binary);
+        assert_eq!(spec.counts(), Counts::Bytes);
+    }
+
+    #[test]
+    fn words_that_do_not_go_together_are_refused_on_their_line() {
+        let found = faults(concat!(
+            "3 = { name = \"A\", content = \"ans\", length = \"fixed\", max = 6, encoding = \"bcd\" }\n",
+            "4 = { name = \"B\", content = \"n\", length = \"LL\", max = 6, pad = \"left\" }\n",
+            "5 = { name = \"C\", content = \"b\", length = \"LL\", max = 6, encoding = \"hex\" }\n",
+            "6 = { name = \"D\", content = \"n\", length = \"LL\", max = 6, length_encoding = \"hex\" }\n",
+        ));
+        let lines: Vec<_> = found.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [5, 6, 7, 8], "{found:?}");
+        assert!(found[0].1.contains("travels as"), "{found:?}");
+        assert!(found[1].1.contains("are for encoding"), "{found:?}");
+        assert!(found[2].1.contains("length_counts"), "{found:?}");
+        assert!(found[3].1.contains("\"hex\" is not known"), "{found:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! only the two sides have, and is checked by its check value.
 
 use super::{APPROVED, CloseReason, Event, NetworkCode, Now, Phase, Session, SessionSettings};
-use super::{Bytes, Message, Stans, network};
+use super::{Bytes, Message, Reply, Stans, network};
 use crate::iso8583::security::keyring::Share;
 use crate::iso8583::security::{ExchangeRules, KeyFault, MacKey, MacRules};
 use std::sync::Arc;
@@ -117,7 +117,7 @@ impl Session {
     }
 
     /// The bank sends a key by a request of its own.
-    pub(super) fn receive_key_request(&mut self, now: Now, request: &Message) {
+    pub(super) fn receive_key_request(&mut self, now: Now, request: &Message, reply: Reply) {
         let opened = self.open_key(request);
         let refusal = self.exchange_rules().map(|own| own.refusal_code.as_str());
         let code = match &opened {
@@ -127,7 +127,7 @@ impl Session {
         let answer = network::answer(request, code);
         // A bank that cannot be told must not find us using its key.
         if let Some(answer) = answer
-            && !self.write(&answer)
+            && !self.write(&answer, reply)
         {
             return;
         }

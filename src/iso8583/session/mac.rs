@@ -1,7 +1,7 @@
 //! MACs in the session: filled in as a message is sent, because the key may change until then, and
 //! verified before what was received is believed.
 
-use super::{Class, Message, NetworkCode, Session, SessionError};
+use super::{Class, Message, NetworkCode, Reply, Session, SessionError};
 use crate::iso8583::security::mac::{self, MAC_BYTES, MacForm};
 use crate::iso8583::security::{MacKey, MacLength, MacRules};
 use std::sync::Arc;
@@ -79,7 +79,12 @@ impl Session {
     }
 
     /// Frames what was encoded and fills in its MAC. On an error nothing was written.
-    pub(super) fn put(&mut self, payload: &[u8], seal: Option<Seal>) -> Result<(), SessionError> {
+    pub(super) fn put(
+        &mut self,
+        payload: &[u8],
+        seal: Option<Seal>,
+        reply: Reply,
+    ) -> Result<(), SessionError> {
         if self.output.len() > super::OUTPUT_BYTES_MAX {
             return Err(SessionError::OutputFull);
         }
@@ -87,7 +92,11 @@ impl Session {
             Some(seal) => Some((seal.mac_of(payload)?, seal)),
             None => None,
         };
-        self.settings.framing.put_frame(payload, &mut self.output)?;
+        let (framing, output) = (self.settings.framing, &mut self.output);
+        match reply {
+            Reply::Begins => framing.put_frame(payload, output)?,
+            Reply::To(tpdu) => framing.put_answer(payload, tpdu, output)?,
+        }
         if let Some((mac, seal)) = sealed {
             seal.write(mac, &mut self.output);
         }

@@ -2,6 +2,7 @@
 
 use super::network::{self, NetworkCode};
 use super::{EncodeError, Stan};
+use crate::iso8583::frame::BODY_BYTES_MAX;
 use crate::iso8583::security::Security;
 use crate::iso8583::{Dialect, Framing, Message};
 use ::time::OffsetDateTime;
@@ -54,8 +55,8 @@ impl SessionSettings {
     /// The seed's codes (001, 002, 301, and 201 for a cutover) and moderate times.
     pub fn new(dialect: Arc<Dialect>) -> Self {
         Self {
+            framing: Framing::new(dialect.header(), BODY_BYTES_MAX, false),
             dialect,
-            framing: Framing::default(),
             sign_on: Some(NetworkCode::SIGN_ON),
             sign_on_by: SignOnBy::Us,
             sign_off: Some(NetworkCode::SIGN_OFF),

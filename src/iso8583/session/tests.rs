@@ -1,6 +1,7 @@
 //! Dialogues of a session with a scripted bank, on a clock that only the test moves.
 
 use super::*;
+use crate::iso8583::frame::HeaderKind;
 use crate::iso8583::{Dialect, Framing};
 use proptest::prelude::*;
 
@@ -86,7 +87,7 @@ impl Dialogue {
     fn hears(&mut self, mti: &str, elements: &[(u8, &str)]) -> Message {
         let framing = Framing::default();
         let frame = framing.take_frame(self.session.output()).unwrap().unwrap();
-        let message = Dialect::iso8583_1987_ascii().decode(frame).unwrap();
+        let message = Dialect::iso8583_1987_ascii().decode(frame.body).unwrap();
         assert_eq!(message.mti().to_string(), mti);
         for (number, value) in elements {
             assert_eq!(message.text(*number), Some(*value), "DE{number}");
@@ -416,6 +417,7 @@ fn a_broken_frame_closes_and_nothing_after_it_is_read() {
     assert_eq!(received.frames, 0);
     dialogue.is_closed(CloseReason::BrokenFrame(FrameError::NotDigit {
         position: 0,
+        header: HeaderKind::Ascii4,
     }));
     dialogue.says("0210", &[(11, "000009"), (39, "00")]);
     dialogue.no_event();
@@ -447,7 +449,7 @@ fn work_per_call_is_limited_and_the_rest_is_waiting() {
 fn a_keep_alive_counts_as_life_and_says_nothing() {
     let mut dialogue = Dialogue::new(|settings| {
         settings.sign_on = None;
-        settings.framing = Framing::new(9_999, true);
+        settings.framing = Framing::new(settings.dialect.header(), 9_999, true);
     });
     dialogue.connect();
     assert!(matches!(dialogue.event(), Event::SignedOn));
@@ -536,4 +538,28 @@ proptest! {
             prop_assert!(due.is_none_or(|due| due > dialogue.now.monotonic), "no timer spins");
         }
     }
+}
+
+#[test]
+fn a_request_of_the_bank_is_answered_to_where_it_came_from() {
+    let text = Dialect::ISO8583_1987_ASCII_TEXT;
+    let text = text.replace("\nbitmap", "\ntpdu = \"6000030000\"\nbitmap");
+    let dialect = Arc::new(Dialect::parse(&text).unwrap());
+    let mut dialogue = Dialogue::new(|settings| {
+        settings.framing = SessionSettings::new(Arc::clone(&dialect)).framing;
+    });
+    dialogue.connect();
+    // What the session begins has the dialect's own TPDU, behind the length.
+    assert_eq!(dialogue.session.output()[4..9], [0x60, 0, 3, 0, 0]);
+    dialogue.session.output().clear();
+    // An echo: an 0800 of DE11 and DE70.
+    let echo = b"080080200000000000000400000000000000000001301";
+    let mut frame = format!("{:04}", 5 + echo.len()).into_bytes();
+    frame.extend_from_slice(&[0x60, 0x12, 0x34, 0x56, 0x78]);
+    frame.extend_from_slice(echo);
+    dialogue.says_bytes(&frame);
+    assert_eq!(
+        dialogue.session.output()[4..9],
+        [0x60, 0x56, 0x78, 0x12, 0x34]
+    );
 }

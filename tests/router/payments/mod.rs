@@ -1,5 +1,6 @@
 //! Payments: what callers are told beside what the bank's books say of the money.
 
+mod dialects;
 mod outages;
 mod outcomes;
 mod reversals;

@@ -46,7 +46,8 @@ fn trailing_bytes_are_refused() {
 
 #[test]
 fn a_length_prefix_that_is_no_number_is_refused() {
-    let why = DecodeFault::Prefix { digits: 2 };
+    let (digits, encoding) = (2, PrefixEncoding::Ascii);
+    let why = DecodeFault::Prefix { digits, encoding };
     for prefix in [b"-6", b"+6", b" 6", b"6 ", b"A6"] {
         let bytes = altered(32, prefix);
         assert_eq!(fault(&bytes), (Part::Element(32), 32, why));

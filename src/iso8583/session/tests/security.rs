@@ -108,7 +108,11 @@ impl Dialogue {
     /// The octets of the next message on the wire, without their header.
     fn hears_octets(&mut self) -> Bytes {
         let framing = Framing::default();
-        framing.take_frame(self.session.output()).unwrap().unwrap()
+        framing
+            .take_frame(self.session.output())
+            .unwrap()
+            .unwrap()
+            .body
     }
 
     /// The bank hears a message whose last sixteen characters are its MAC under that key.
