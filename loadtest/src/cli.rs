@@ -9,7 +9,9 @@ use loadtest::smsc::{
     self, Accounts, BookKeeping, Delivering, IdFormat, Refusal, SmscBehaviour, status,
 };
 
-/// Simulators of the networks that Sampan connects.
+use crate::chaos;
+
+/// Simulators of the networks that Sampan connects, and the proof that payments survive anything.
 ///
 /// A TRIGGER says when a fault strikes: never, always, a probability (0.01), 1/N for every Nth, or
 /// first:N. A DELAY is in milliseconds: 20, or 5..50.
@@ -17,16 +19,19 @@ use loadtest::smsc::{
 #[command(version)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) simulator: Simulator,
+    pub(crate) command: Command,
 }
 
 #[derive(Subcommand)]
-pub(crate) enum Simulator {
+pub(crate) enum Command {
     /// Runs an SMPP 3.4 message centre. Standard input takes: mo SOURCE DEST TEXT, books, unbind,
     /// kill, restart.
     Smsc(SmscOptions),
     /// Runs an ISO 8583:1987 bank. Standard input takes: books, kill, restart.
     Bank(BankOptions),
+    /// Runs a router under payments while everything around it fails, then holds the books of the
+    /// callers, the router and the banks against each other. docs/CHAOS.md tells more.
+    Chaos(chaos::Options),
 }
 
 #[derive(Args)]
@@ -223,6 +228,9 @@ pub(crate) struct BankOptions {
     /// Requests answered with garbage.
     #[arg(long, value_name = "TRIGGER", default_value = "never")]
     garbage: Trigger,
+    /// Requests answered twice.
+    #[arg(long, value_name = "TRIGGER", default_value = "never")]
+    answers_twice: Trigger,
     /// Messages of each reversal that stay unanswered.
     #[arg(long, value_name = "N", default_value_t = 0)]
     reversal_silent_first: u32,
@@ -260,6 +268,7 @@ impl BankOptions {
             disconnect: self.disconnect,
             disconnect_debits: self.disconnect_debits,
             garbage: self.garbage,
+            answers_twice: self.answers_twice,
             ignore_network: self.ignore_network,
             black_hole: self.black_hole,
             ..BankBehaviour::default()
@@ -310,7 +319,7 @@ mod tests {
     #[test]
     fn faults_of_the_command_line_become_a_behaviour() {
         let line = "loadtest smsc --throttle 0.01 --drop 1/100 --delay-ms 5..50 --account a:b";
-        let Simulator::Smsc(options) = Cli::parse_from(line.split(' ')).simulator else {
+        let Command::Smsc(options) = Cli::parse_from(line.split(' ')).command else {
             panic!("an SMSC was asked for");
         };
         let behaviour = options.behaviour();

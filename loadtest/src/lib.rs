@@ -9,9 +9,11 @@
 //! held by golden bytes.
 //!
 //! Map: [`fault`] says when a fault strikes and how late an answer is, `serve` owns the sockets
-//! (one task per connection), [`smsc`] and [`bank`] each decide what to answer.
+//! (one task per connection), [`smsc`] and [`bank`] each decide what to answer. [`child`] is the
+//! router as a process, for the proofs that kill it.
 
 pub mod bank;
+pub mod child;
 pub mod fault;
 mod serve;
 pub mod smsc;

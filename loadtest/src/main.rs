@@ -1,6 +1,8 @@
 //! The simulators from the shell: `loadtest smsc` and `loadtest bank` run one until it is
-//! interrupted, then print its books. Lines on standard input steer it meanwhile.
+//! interrupted, then print its books. Lines on standard input steer it meanwhile. `loadtest chaos`
+//! proves with them that no payment is lost.
 
+mod chaos;
 mod cli;
 
 use std::io::{self, BufRead};
@@ -16,20 +18,21 @@ use loadtest::smsc::{
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use cli::{Cli, Simulator};
+use cli::{Cli, Command};
 
 /// Lines of standard input that wait while one is worked on.
 const LINES_WAITING_MAX: usize = 16;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let outcome = match Cli::parse().simulator {
-        Simulator::Smsc(options) if options.scenarios => list_scenarios(),
-        Simulator::Smsc(options) => match &options.scenario {
+    let outcome = match Cli::parse().command {
+        Command::Smsc(options) if options.scenarios => list_scenarios(),
+        Command::Smsc(options) => match &options.scenario {
             Some(scenario) => run_scenario(scenario, options.listen).await,
             None => run_smsc(options).await,
         },
-        Simulator::Bank(options) => run_bank(options).await,
+        Command::Bank(options) => run_bank(options).await,
+        Command::Chaos(options) => return chaos::main(&options).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -549,6 +549,20 @@ async fn a_garbage_answer_is_a_sound_frame_of_nonsense() {
 }
 
 #[tokio::test]
+async fn an_answer_that_comes_twice_is_of_one_debit() {
+    let bank = start(BankBehaviour {
+        answers_twice: Trigger::Always,
+        ..account(1_000_000)
+    })
+    .await;
+    let mut link = Link::signed_on(&bank).await;
+    link.send("0200", &request(1)).await;
+    let first = link.read().await;
+    assert_eq!(link.read().await, first);
+    assert_eq!(bank.totals().debits, 1);
+}
+
+#[tokio::test]
 async fn sign_ons_are_refused_or_ignored_on_demand() {
     let refuse_network = Some(ResponseCode::INOPERATIVE);
     let bank = start(BankBehaviour {

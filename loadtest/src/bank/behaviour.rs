@@ -201,6 +201,8 @@ pub struct BankBehaviour {
     pub disconnect_debits: bool,
     /// Financial requests that move money and are answered with garbage in a sound frame.
     pub garbage: Trigger,
+    /// Financial requests whose answer is written twice.
+    pub answers_twice: Trigger,
     /// The code that refuses every 0800.
     pub refuse_network: Option<ResponseCode>,
     /// Leaves every 0800 unanswered.
@@ -226,6 +228,7 @@ pub(super) struct Live {
     pub(super) change_key: Dice,
     pub(super) wrong_mac: Dice,
     pub(super) chargebacks: Dice,
+    pub(super) answers_twice: Dice,
 }
 
 impl Live {
@@ -242,6 +245,7 @@ impl Live {
             silent: Dice::new(behaviour.silent),
             disconnect: Dice::new(behaviour.disconnect),
             garbage: Dice::new(behaviour.garbage),
+            answers_twice: Dice::new(behaviour.answers_twice),
             behaviour,
         }
     }

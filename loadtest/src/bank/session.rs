@@ -229,6 +229,9 @@ impl Turn<'_> {
             }
         }
         self.send(&answer);
+        if self.live.answers_twice.strikes() {
+            self.send(&answer);
+        }
     }
 
     /// Answers with a code alone.

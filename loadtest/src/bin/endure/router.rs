@@ -2,23 +2,19 @@
 //! the value that holds it, and its folder goes with the one that holds that.
 
 use std::{
-    env, fs,
-    io::{self, BufRead, BufReader},
+    env, fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{self, Child, ChildStdout, Command, Stdio},
+    process::{self, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
-    thread,
     time::Duration,
 };
 
+use loadtest::child::Child;
 use sampan::rpc::proto::{
     LinkState, ListLinksRequest, links_client::LinksClient, messaging_client::MessagingClient,
 };
-use tokio::{
-    sync::oneshot,
-    time::{Instant, sleep, timeout},
-};
+use tokio::time::{Instant, sleep};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{Common, EndureError};
@@ -158,35 +154,25 @@ impl Home {
             .create(true)
             .append(true)
             .open(self.log());
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .args(["run", "--config"])
             .arg(self.config())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log.map_err(RouterError::Folder)?)
-            .spawn()
-            .map_err(|source| RouterError::Program {
-                path: self.program.display().to_string(),
-                source,
-            })?;
-        let stdout = child.stdout.take();
-        // From here on it is killed whatever happens.
-        let mut router = Router {
-            child,
-            rpc: String::new(),
-        };
-        let said = timeout(START_MAX, first_line(stdout)).await.ok().flatten();
-        let words: Vec<_> = said
-            .iter()
-            .flat_map(|line| line.split_whitespace())
-            .collect();
-        let ["sampan", "is", "ready:", "rpc", rpc, "admin", _] = words[..] else {
-            return Err(RouterError::Start {
+            .stderr(log.map_err(RouterError::Folder)?);
+        let mut child = Child::start(&mut command).map_err(|source| RouterError::Program {
+            path: self.program.display().to_string(),
+            source,
+        })?;
+        match child.ready(START_MAX).await {
+            Some(addresses) => Ok(Router {
+                child,
+                rpc: addresses.rpc,
+            }),
+            None => Err(RouterError::Start {
                 log: self.log_end(),
-            });
-        };
-        router.rpc = format!("http://{rpc}");
-        Ok(router)
+            }),
+        }
     }
 
     fn log_end(&self) -> String {
@@ -204,20 +190,6 @@ impl Drop for Home {
     }
 }
 
-/// The first line of the output. The rest is read and dropped: a full pipe would stop the child.
-async fn first_line(stdout: Option<ChildStdout>) -> Option<String> {
-    let (tell, told) = oneshot::channel();
-    let mut lines = BufReader::new(stdout?).lines().map_while(Result::ok);
-    thread::spawn(move || {
-        if let Some(line) = lines.next() {
-            // Whoever waited may have given up.
-            tell.send(line).ok();
-        }
-        lines.for_each(drop);
-    });
-    told.await.ok()
-}
-
 /// A running router; killed when dropped.
 pub(crate) struct Router {
     child: Child,
@@ -226,7 +198,7 @@ pub(crate) struct Router {
 
 impl Router {
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.pid()
     }
 
     /// Where its RPC listens, as a URI.
@@ -236,9 +208,7 @@ impl Router {
 
     /// kill -9, and waits until it is gone.
     pub(crate) fn kill(mut self) -> Result<(), RouterError> {
-        self.child.kill().map_err(RouterError::Kill)?;
-        self.child.wait().map_err(RouterError::Kill)?;
-        Ok(())
+        self.child.kill().map_err(RouterError::Kill)
     }
 
     /// Waits until every link is up.
@@ -257,14 +227,6 @@ impl Router {
             sleep(LOOK).await;
         }
         Err(EndureError::NotUp(LINKS_UP_MAX.as_secs()))
-    }
-}
-
-impl Drop for Router {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        self.child.kill().ok();
-        self.child.wait().ok();
     }
 }
 
