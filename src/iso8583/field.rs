@@ -115,6 +115,8 @@ pub struct FieldSpec {
     prefix: PrefixEncoding,
     /// [`Counts::Bytes`] wherever a character is a byte.
     counts: Counts,
+    /// See [`FieldSpec::is_plain`]; it is asked for each element of each message.
+    is_plain: bool,
 }
 
 /// Why a line of a dialect describes no element that could travel.
@@ -197,6 +199,7 @@ impl FieldSpec {
             encoding,
             prefix: prefix.encoding,
             counts: counts(content, length, encoding, prefix.counts)?,
+            is_plain: matches!(encoding, Encoding::Ascii | Encoding::Binary),
         };
         let limit = spec.maximum_limit();
         if !(1..=limit).contains(&length.maximum()) {
@@ -241,6 +244,12 @@ impl FieldSpec {
     /// How many bytes its length prefix has; 0 for a fixed element.
     pub fn prefix_bytes(&self) -> usize {
         self.prefix.bytes(self.length.prefix_digits())
+    }
+
+    /// Whether a byte of the wire is a character or a byte of the value, which then needs no making
+    /// and is counted as it is.
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// What the prefix of a value of that many characters, or bytes for [`Content::Bytes`], says.

@@ -16,7 +16,7 @@ use bytes::{Bytes, BytesMut};
 use tracing::warn;
 
 use super::{
-    Money, Payment, PaymentAnswer, PaymentKey,
+    Money, Payment, PaymentAnswer, PaymentKey, ReverseError,
     build::{self, BuildError},
     lines::Lines,
     record::{Record, Response},
@@ -428,11 +428,7 @@ impl Desk {
             self.happen(now, id, Event::NotDurable);
             return;
         }
-        if record.state == State::NotSent {
-            self.settle(now, id);
-        } else {
-            self.tell_pending(id);
-        }
+        self.tell_pending(id);
         self.unrecorded.insert((now.monotonic + RECORD_AGAIN, id));
     }
 
@@ -460,8 +456,7 @@ impl Desk {
         match state {
             State::Dispatched => self.dispatch_request(id),
             State::Reversing => self.begin_reversal(now, id, reason.unwrap_or(Reason::Internal)),
-            // The journal has nothing of it: there is nothing that a restart could take for sent.
-            State::NotSent if !record.recording.has_anything() => self.settle(now, id),
+            State::NotSent if record.was_never_recorded() => self.settle(now, id),
             State::Approved | State::Declined | State::NotSent | State::Unknown => self.write(id),
             State::Reversed | State::ReversalFailed | State::Resolved => {
                 self.end_reversal(id, state);
@@ -588,37 +583,31 @@ impl Desk {
 
     /// Takes a payment back, but for the amount that the bank is to keep, if one is given. The reply
     /// is answered once it is decided what becomes of it.
+    ///
+    /// # Errors
+    /// There is no such payment, or not so much of it can stay. Then nothing was changed, and the reply
+    /// means nothing.
     pub(super) fn cancel(
         &mut self,
         now: Now,
         key: &PaymentKey,
         actual_amount_minor: Option<u64>,
         reply: Reply<PaymentAnswer>,
-    ) {
-        let Some(&id) = self.by_key.get(key) else {
-            let answer = PaymentAnswer::not_sent(Reason::NoRoute, "no payment has this id");
-            self.out.answers.push(reply, answer);
-            return;
-        };
-        if let Some(record) = self.record(id)
-            && matches!(record.state, State::Dispatched | State::Approved)
-        {
-            if let Err(detail) = record.keeps_part(actual_amount_minor) {
-                let answer = PaymentAnswer::not_sent(Reason::Invalid, detail);
-                self.out.answers.push(reply, answer);
-                return;
-            }
+    ) -> Result<(), ReverseError> {
+        let id = *self.by_key.get(key).ok_or(ReverseError::Unknown)?;
+        let record = self.record(id).ok_or(ReverseError::Unknown)?;
+        record.keeps_part(actual_amount_minor)?;
+        if matches!(record.state, State::Dispatched | State::Approved) {
             record.actual_amount_minor = actual_amount_minor;
         }
         self.happen(now, id, Event::CancelAsked);
-        let Some(record) = self.records.get_mut(id as usize).and_then(Option::as_mut) else {
-            return;
-        };
-        if record.tells_outcome() {
-            self.out.answers.push(reply, record.answer(&self.bank));
-        } else {
-            record.waiting.push(reply);
+        if let Some(record) = self.records.get_mut(id as usize).and_then(Option::as_mut) {
+            match record.tells_outcome() {
+                true => self.out.answers.push(reply, record.answer(&self.bank)),
+                false => record.waiting.push(reply),
+            }
         }
+        Ok(())
     }
 
     /// What is known of a payment.

@@ -296,6 +296,31 @@ impl PaymentOutcome {
     }
 }
 
+/// Why a payment cannot be taken back as its caller wants it. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReverseError {
+    /// The client has none of that id.
+    #[error("no payment has this payment_id; ask under the name that made it")]
+    Unknown,
+    /// Not so much of it can stay with the bank.
+    #[error(
+        "actual_amount_minor: {actual} is not less than the {whole} of the payment; leave it out to \
+         take back the whole"
+    )]
+    Amount {
+        /// What the bank was to keep.
+        actual: u64,
+        /// The payment's amount.
+        whole: u64,
+    },
+    /// There is nothing of which a part could stay.
+    #[error("actual_amount_minor: this payment moves no money")]
+    NoMoney,
+    /// Sampan is stopping.
+    #[error("the bank's desk has stopped; try another instance")]
+    Stopped,
+}
+
 /// The state of a payment's reversal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReversalStatus {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{
-    PaymentAnswer, PaymentKey, PaymentOutcome, ReversalStatus,
+    PaymentAnswer, PaymentKey, PaymentOutcome, ReversalStatus, ReverseError,
     recording::Recording,
     state::{State, decide},
 };
@@ -152,18 +152,31 @@ impl Record {
         decision
     }
 
-    /// Whether its callers may be told of it: what it ended in, or that it is being reversed. A
-    /// restart knows no more than the journal, so nobody else may either. That nothing was sent may
-    /// always be told: at worst a restart takes back what was not there.
+    /// Whether its callers may be told how far it is: what it ended in, or that it is being reversed.
     pub(super) fn tells_outcome(&self) -> bool {
-        match self.state {
-            State::NotSent => true,
-            state => (state.is_settled() || state == State::Reversing) && self.recording.has(state),
-        }
+        (self.state.is_settled() || self.state == State::Reversing)
+            && self.told_state() == Some(self.state)
     }
 
-    /// Whether so much of the amount can stay with the bank. The error is for the caller.
-    pub(super) fn keeps_part(&self, actual_amount_minor: Option<u64>) -> Result<(), String> {
+    /// How far it is for everybody else: no further than a restart would find it. `None` as long as
+    /// that is nothing to tell.
+    fn told_state(&self) -> Option<State> {
+        if self.recording.has(self.state) || self.was_never_recorded() {
+            return Some(self.state);
+        }
+        // Its end cannot be written yet; that it is being reversed was told before.
+        let is_reversed = self.recording.has(State::Reversing);
+        is_reversed.then_some(State::Reversing)
+    }
+
+    /// Whether it was refused for want of a record. Then there is nothing to wait for, and at worst a
+    /// restart takes back what was not there.
+    pub(super) fn was_never_recorded(&self) -> bool {
+        self.state == State::NotSent && self.reason == Some(Reason::Journal)
+    }
+
+    /// Whether so much of the amount can stay with the bank.
+    pub(super) fn keeps_part(&self, actual_amount_minor: Option<u64>) -> Result<(), ReverseError> {
         let Some(actual) = actual_amount_minor else {
             return Ok(());
         };
@@ -172,11 +185,8 @@ impl Record {
             .and_then(|digits| std::str::from_utf8(&digits).ok()?.parse::<u64>().ok());
         match whole {
             Some(whole) if (1..whole).contains(&actual) => Ok(()),
-            Some(whole) => Err(format!(
-                "actual_amount: {actual} is not between 1 and the {whole} of the payment; leave it \
-                 out to take back the whole"
-            )),
-            None => Err("actual_amount: this payment moves no money".to_owned()),
+            Some(whole) => Err(ReverseError::Amount { actual, whole }),
+            None => Err(ReverseError::NoMoney),
         }
     }
 
@@ -202,18 +212,17 @@ impl Record {
     /// What a caller is told of it now.
     pub(super) fn answer(&self, bank: &std::sync::Arc<str>) -> PaymentAnswer {
         let sent = self.state != State::NotSent;
+        let told = self.told_state();
         let mut answer = PaymentAnswer {
-            outcome: self.outcome(),
             bank: Some(std::sync::Arc::clone(bank)),
             stan: sent.then_some(self.stan),
             retrieval_reference: match sent {
                 true => self.retrieval_reference.clone(),
                 false => Bytes::new(),
             },
-            ..PaymentAnswer::bare(PaymentOutcome::Pending)
+            ..PaymentAnswer::bare(told.map_or(PaymentOutcome::Pending, |told| self.outcome(told)))
         };
-        // What the journal does not have yet may turn out otherwise after a restart.
-        if self.tells_outcome() {
+        if answer.outcome != PaymentOutcome::Pending {
             answer.response_code = self.response.code.clone();
             answer.authorization_id = self.response.authorization_id.clone();
             answer.elements = self.response.elements.clone();
@@ -223,13 +232,10 @@ impl Record {
         answer
     }
 
-    fn outcome(&self) -> PaymentOutcome {
-        if !self.tells_outcome() {
-            return PaymentOutcome::Pending;
-        }
+    fn outcome(&self, told: State) -> PaymentOutcome {
         let reason = self.reason.unwrap_or(Reason::Internal);
         let detail = || explain(reason).to_owned();
-        match self.state {
+        match told {
             State::Journalling | State::Dispatched | State::Cancelling => PaymentOutcome::Pending,
             State::Approved => PaymentOutcome::Approved,
             State::Declined => PaymentOutcome::Declined,

@@ -56,12 +56,18 @@ impl Desk {
         now: Now,
         mut kept: Vec<(u64, Kept)>,
     ) -> Result<(), RecoveryError> {
+        kept.sort_by_key(|(number, _)| *number);
+        let mut ends = Ends::new(utc_ms(now));
+        let mut kept: Vec<(i64, u64, Kept)> = kept
+            .into_iter()
+            .map(|(number, kept)| (ends.of(&kept), number, kept))
+            .collect();
         // Retention ends in the order of the ends.
-        kept.sort_by_key(|(number, kept)| (ended_utc_ms(kept), *number));
+        kept.sort_by_key(|(end, number, _)| (*end, *number));
         let count = kept.len();
         let mut interrupted = Vec::new();
-        for (number, kept) in kept {
-            let id = self.restore(now, number, kept)?;
+        for (ended, number, kept) in kept {
+            let id = self.restore(now, number, ended, kept)?;
             interrupted.extend(self.resume(now, id));
         }
         let unanswered = interrupted.len();
@@ -78,9 +84,14 @@ impl Desk {
     }
 
     /// Puts a payment into the desk as its row says.
-    fn restore(&mut self, now: Now, number: u64, kept: Kept) -> Result<RecordId, RecoveryError> {
+    fn restore(
+        &mut self,
+        now: Now,
+        number: u64,
+        ended: i64,
+        kept: Kept,
+    ) -> Result<RecordId, RecoveryError> {
         let (state, reason) = state_of(&kept.stage);
-        let ended = ended_utc_ms(&kept);
         let (kept_reversal, resolution) = match kept.stage {
             journal::Stage::Sending | journal::Stage::Ended { .. } => (None, None),
             journal::Stage::Reversing(reversal) => (Some(reversal), None),
@@ -207,11 +218,32 @@ fn by_hand(end: ReversalEnd) -> Option<Box<Resolution>> {
     }
 }
 
-fn ended_utc_ms(kept: &Kept) -> i64 {
-    match &kept.stage {
-        journal::Stage::Ended { at_utc_ms, .. }
-        | journal::Stage::ReversalEnded { at_utc_ms, .. } => *at_utc_ms,
-        journal::Stage::Sending | journal::Stage::Reversing(_) => i64::MAX,
+/// When payments ended, for their retention, whatever was done to the clock meanwhile: what has a
+/// higher number was accepted later, so a payment cannot have ended before one of a lower number began,
+/// nor in the future.
+struct Ends {
+    now_utc_ms: i64,
+    latest_began_utc_ms: i64,
+}
+
+impl Ends {
+    fn new(now_utc_ms: i64) -> Self {
+        Self {
+            now_utc_ms,
+            latest_began_utc_ms: i64::MIN,
+        }
+    }
+
+    /// Of the payment with the next number.
+    fn of(&mut self, kept: &Kept) -> i64 {
+        let began = kept.began_utc_ms.min(self.now_utc_ms);
+        self.latest_began_utc_ms = self.latest_began_utc_ms.max(began);
+        let ended = match &kept.stage {
+            journal::Stage::Ended { at_utc_ms, .. }
+            | journal::Stage::ReversalEnded { at_utc_ms, .. } => *at_utc_ms,
+            journal::Stage::Sending | journal::Stage::Reversing(_) => self.now_utc_ms,
+        };
+        ended.max(self.latest_began_utc_ms).min(self.now_utc_ms)
     }
 }
 

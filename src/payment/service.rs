@@ -6,11 +6,9 @@ use arc_swap::ArcSwap;
 
 use super::{
     OpenReversal, OperatorError, PaymentAnswer, PaymentId, PaymentKey, PaymentOutbox,
-    PaymentRequest, Registry, desk::Order, task::BankDesk,
+    PaymentRequest, Registry, ReverseError, desk::Order, task::BankDesk,
 };
-use crate::{
-    client::ClientName, metrics::PaymentMetrics, outbox::Outbox, outcome::Reason, route::Routes,
-};
+use crate::{client::ClientName, metrics::PaymentMetrics, outcome::Reason, route::Routes};
 
 /// Payments on their way down.
 pub struct Payments {
@@ -111,23 +109,22 @@ impl Payments {
     }
 
     /// Takes a payment back, but for what the bank is to keep, and answers once it is decided what
-    /// becomes of it; `None` if the client has none of that id.
+    /// becomes of it.
+    ///
+    /// # Errors
+    /// The client has no such payment, or not so much of it can stay.
     pub async fn reverse(
         &self,
         client: &ClientName,
         id: &PaymentId,
         actual_amount_minor: Option<u64>,
-    ) -> Option<PaymentAnswer> {
+    ) -> Result<PaymentAnswer, ReverseError> {
         let key = PaymentKey {
             client: client.clone(),
             id: id.clone(),
         };
-        let desk = self.desk_of(&key)?;
-        let outbox = Outbox::new();
-        desk.reverse(key, actual_amount_minor, outbox.reply(0));
-        let mut answers = Vec::new();
-        outbox.take_ready(&mut answers).await;
-        answers.pop().map(|(_, answer)| answer)
+        let desk = self.desk_of(&key).ok_or(ReverseError::Unknown)?;
+        desk.reverse(key, actual_amount_minor).await
     }
 
     /// The reversals that are not over, of one bank or of all, the oldest first.

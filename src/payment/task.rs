@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    OpenReversal, OperatorError, PaymentAnswer, PaymentKey, RecoveryError,
+    OpenReversal, OperatorError, PaymentAnswer, PaymentKey, RecoveryError, ReverseError,
     desk::{Desk, Leg, Order, RecordId},
     record::Resolution,
     registry::Registry,
@@ -52,7 +52,7 @@ struct Mailbox {
 
 enum Command {
     Transact(Vec<Order>),
-    Reverse(PaymentKey, Option<u64>, Reply<PaymentAnswer>),
+    Reverse(Reverse),
     Reversals(bool, oneshot::Sender<Vec<OpenReversal>>),
     Operate(Operation),
     Lookup(PaymentKey, oneshot::Sender<Option<PaymentAnswer>>),
@@ -61,6 +61,16 @@ enum Command {
     Close,
     GiveUp,
     CountOpen(oneshot::Sender<usize>),
+}
+
+/// A payment that its caller takes back.
+struct Reverse {
+    key: PaymentKey,
+    /// What the bank is to keep.
+    actual_amount_minor: Option<u64>,
+    /// Answered once it is decided what becomes of it.
+    reply: Reply<PaymentAnswer>,
+    told: oneshot::Sender<Result<(), ReverseError>>,
 }
 
 /// What an operator wants done about a reversal.
@@ -160,16 +170,26 @@ impl BankDesk {
         self.mailbox.post(Command::Transact(orders));
     }
 
-    /// Takes a payment back, but for what the bank is to keep; the reply is answered once it is
-    /// decided what becomes of it.
-    pub(super) fn reverse(
+    /// Takes a payment back, but for what the bank is to keep; answers once it is decided what becomes
+    /// of it.
+    pub(super) async fn reverse(
         &self,
         key: PaymentKey,
         actual_amount_minor: Option<u64>,
-        reply: Reply<PaymentAnswer>,
-    ) {
-        self.mailbox
-            .post(Command::Reverse(key, actual_amount_minor, reply));
+    ) -> Result<PaymentAnswer, ReverseError> {
+        let outbox = Outbox::new();
+        let (told, decided) = oneshot::channel();
+        self.mailbox.post(Command::Reverse(Reverse {
+            key,
+            actual_amount_minor,
+            reply: outbox.reply(0),
+            told,
+        }));
+        decided.await.map_err(|_| ReverseError::Stopped)??;
+        let mut answers = Vec::new();
+        outbox.take_ready(&mut answers).await;
+        let answer = answers.pop().map(|(_, answer)| answer);
+        answer.ok_or(ReverseError::Stopped)
     }
 
     /// The reversals that are not over, the oldest first.
@@ -321,10 +341,14 @@ impl Task {
                     self.desk.transact(now, self.journal.next_number(), order);
                 }
             }
-            Command::Reverse(key, actual_amount_minor, reply) => {
-                self.desk.cancel(now, &key, actual_amount_minor, reply);
-            }
             // Whoever asked may have gone away meanwhile; then nobody wants the answer.
+            Command::Reverse(wish) => {
+                let (key, actual) = (&wish.key, wish.actual_amount_minor);
+                drop(
+                    wish.told
+                        .send(self.desk.cancel(now, key, actual, wish.reply)),
+                );
+            }
             Command::Reversals(failed_only, told) => {
                 drop(told.send(self.desk.reversals(failed_only)));
             }

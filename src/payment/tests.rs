@@ -271,7 +271,8 @@ impl Scene {
 
     fn cancel(&mut self, id: &str) {
         let reply = self.outbox.reply(1);
-        self.desk.cancel(self.now(), &Self::key(id), None, reply);
+        let now = self.now();
+        self.desk.cancel(now, &Self::key(id), None, reply).unwrap();
     }
 }
 

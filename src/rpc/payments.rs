@@ -24,7 +24,7 @@ use super::{
 use crate::{
     client::ClientName,
     outcome::Reason,
-    payment::{PaymentAnswer, PaymentId, PaymentOutbox, PaymentRequest, Payments},
+    payment::{PaymentAnswer, PaymentId, PaymentOutbox, PaymentRequest, Payments, ReverseError},
 };
 
 /// `sampan.v1.Payments`
@@ -98,13 +98,16 @@ impl proto::payments_server::Payments for PaymentsService {
         let reversed = match PaymentId::parse(&payment_id) {
             Some(id) => self.payments.reverse(client.name(), &id, actual).await,
             // What cannot be an id was never one.
-            None => None,
+            None => Err(ReverseError::Unknown),
         };
-        let answer = reversed.ok_or_else(|| {
-            Status::not_found(format!(
-                "client {} has no payment of this payment_id; ask under the name that made it",
-                client.name()
-            ))
+        let answer = reversed.map_err(|error| match error {
+            ReverseError::Unknown => {
+                Status::not_found(format!("client {}: {error}", client.name()))
+            }
+            ReverseError::Amount { .. } | ReverseError::NoMoney => {
+                Status::invalid_argument(error.to_string())
+            }
+            ReverseError::Stopped => Status::unavailable(error.to_string()),
         })?;
         Ok(Response::new(translate::payment_result(
             &payment_id,

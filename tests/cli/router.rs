@@ -66,7 +66,10 @@ fn a_payment_that_is_unsettled_at_the_end_makes_it_1() {
 #[test]
 fn a_router_that_was_killed_takes_back_what_had_no_answer_and_remembers_what_had_one() {
     let scratch = Scratch::new();
-    let key = scratch.write("key", "f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+    let key = scratch.write(
+        "key",
+        "f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+    );
     let journal = scratch.path("journal.redb");
     let section = format!("[journal]\npath = {journal:?}\nkey_file = {key:?}\n");
     let bank = start_bank(Answers::NoTraffic);

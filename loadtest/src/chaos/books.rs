@@ -323,7 +323,8 @@ fn may_follow(payment: &Payment, earlier: &Told, later: &Told) -> bool {
     match earlier.knowledge {
         K::Approved => match later.knowledge {
             K::Approved => true,
-            K::Reversing | K::Reversed | K::ReversalFailed => {
+            // PENDING as long as the router cannot write down that its caller wants it back.
+            K::Pending | K::Reversing | K::Reversed | K::ReversalFailed => {
                 payment.was_taken_back_before(later.at)
             }
             _ => false,

@@ -78,6 +78,8 @@ reconnect_min_ms = 50
 reconnect_max_ms = 500
 refused_pause_ms = 300
 drain_timeout_ms = 1500
+# By the wall clock, which is moved by up to two days: nothing of a run may be forgotten by right.
+retention_s = 1000000
 
 [bank.reversal]
 stan = "{stan}"

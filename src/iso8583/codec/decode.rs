@@ -250,9 +250,29 @@ impl<'a> Reader<'a> {
         if content == Content::Bitmap {
             return Err(self.fault(part, DecodeFault::ThirdBitmap));
         }
-        let count = self.count(part, spec)?;
+        let count = match spec.length() {
+            Length::Fixed(length) if spec.is_plain() => usize::from(length),
+            _ => self.count(part, spec)?,
+        };
+        // The most common case by far is out of the way of the others.
+        if spec.is_plain() {
+            return self.plain(number, spec, count, message);
+        }
+        self.unpacked(number, spec, count, message)
+    }
+
+    /// A value that does not travel as it stands.
+    #[inline(never)]
+    fn unpacked(
+        &mut self,
+        number: u8,
+        spec: &FieldSpec,
+        count: usize,
+        message: &mut Message,
+    ) -> Result<(), Fault> {
+        let content = spec.content();
         match spec.encoding() {
-            Encoding::Ascii | Encoding::Binary => self.plain(number, spec, count, message),
+            Encoding::Ascii | Encoding::Binary => Ok(()),
             Encoding::Hex => self.hexadecimal(number, spec, count, message, |byte| byte),
             Encoding::Ebcdic if content == Content::Bytes => {
                 self.hexadecimal(number, spec, count, message, ebcdic::to_ascii)
@@ -263,6 +283,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What the length prefix gives, which is read past, or what it would give for a fixed element.
+    #[inline(never)]
     fn count(&mut self, part: Part, spec: &FieldSpec) -> Result<usize, Fault> {
         let limit = spec.counted(spec.length().maximum());
         if let Length::Fixed(_) = spec.length() {
@@ -426,18 +447,21 @@ impl<'a> Reader<'a> {
 
 /// The number that a length prefix gives. `None` if it is none.
 fn prefix_number(encoding: PrefixEncoding, bytes: &[u8]) -> Option<usize> {
-    bytes.iter().try_fold(0, |number, byte| match encoding {
-        PrefixEncoding::Ascii => {
-            let digit = byte.wrapping_sub(b'0');
+    let digits = |zero: u8| {
+        bytes.iter().try_fold(0, |number, byte| {
+            let digit = byte.wrapping_sub(zero);
             (digit <= 9).then(|| number * 10 + usize::from(digit))
+        })
+    };
+    let mut bytes = bytes.iter();
+    match encoding {
+        PrefixEncoding::Ascii => digits(b'0'),
+        PrefixEncoding::Ebcdic => digits(0xF0),
+        PrefixEncoding::Bcd => {
+            bytes.try_fold(0, |number, byte| Some(number * 100 + bcd::number(*byte)?))
         }
-        PrefixEncoding::Ebcdic => {
-            let digit = byte.wrapping_sub(0xF0);
-            (digit <= 9).then(|| number * 10 + usize::from(digit))
-        }
-        PrefixEncoding::Bcd => bcd::number(*byte).map(|pair| number * 100 + pair),
-        PrefixEncoding::Binary => Some(number << 8 | usize::from(*byte)),
-    })
+        PrefixEncoding::Binary => Some(bytes.fold(0, |n, byte| n << 8 | usize::from(*byte))),
+    }
 }
 
 impl Parsed {

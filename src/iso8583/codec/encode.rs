@@ -1,5 +1,6 @@
 //! Writing a message. All or nothing: after an error the output is as it was.
 
+use crate::iso8583::amount::zero_filled;
 use crate::iso8583::bitmap::{Bitmap, to_hex};
 use crate::iso8583::dialect::{BitmapForm, MtiForm};
 use crate::iso8583::field::{
@@ -158,8 +159,25 @@ fn put_element(spec: &FieldSpec, value: &[u8], output: &mut BytesMut) -> Result<
             0
         }
     };
+    // The most common case by far is out of the way of the others.
+    if missing == 0 && spec.is_plain() {
+        output.put_slice(value);
+        return Ok(());
+    }
+    put_made(spec, value, missing, output)
+}
+
+/// A value that does not travel as it stands: it is filled up, or has another form.
+#[inline(never)]
+fn put_made(
+    spec: &FieldSpec,
+    value: &[u8],
+    missing: usize,
+    output: &mut BytesMut,
+) -> Result<(), EncodeFault> {
+    let content = spec.content();
     if missing > 0 && content == Content::Bytes {
-        return Err(wrong_length(length, limit));
+        return Err(wrong_length(value.len(), value.len() + missing));
     }
     match (spec.encoding(), content) {
         (Encoding::Ascii, _) => put_filled(content, value, missing, output),
@@ -249,16 +267,29 @@ fn put_packed(
 }
 
 /// The length of a value of that many characters or bytes. The spec's maximum fits its prefix.
+#[inline(never)]
 fn put_prefix(spec: &FieldSpec, length: usize, output: &mut BytesMut) {
-    let number = spec.counted(length);
-    let place = |place: usize| (number / place % 10) as u8;
-    let digits = [place(1_000), place(100), place(10), place(1)];
-    let bytes = spec.prefix_bytes();
+    match (spec.prefix(), spec.length()) {
+        (PrefixEncoding::Ascii, Length::Ll(_)) if spec.is_plain() => {
+            output.put_slice(&zero_filled::<2>(length as u64));
+        }
+        (PrefixEncoding::Ascii, Length::Lll(_)) if spec.is_plain() => {
+            output.put_slice(&zero_filled::<3>(length as u64));
+        }
+        _ => put_made_prefix(spec, length, output),
+    }
+}
+
+/// The same for what is less common.
+#[inline(never)]
+fn put_made_prefix(spec: &FieldSpec, length: usize, output: &mut BytesMut) {
+    let (number, bytes) = (spec.counted(length) as u64, spec.prefix_bytes());
+    let digits = zero_filled::<4>(number);
     match spec.prefix() {
-        PrefixEncoding::Ascii => put_last(digits.map(|digit| b'0' + digit), bytes, output),
-        PrefixEncoding::Ebcdic => put_last(digits.map(|digit| 0xF0 + digit), bytes, output),
+        PrefixEncoding::Ascii => put_last(digits, bytes, output),
+        PrefixEncoding::Ebcdic => put_last(digits.map(|digit| 0xF0 | digit), bytes, output),
         PrefixEncoding::Bcd => {
-            let [thousands, hundreds, tens, ones] = digits;
+            let [thousands, hundreds, tens, ones] = digits.map(|digit| digit & 0xF);
             let packed = [thousands << 4 | hundreds, tens << 4 | ones];
             put_last(packed, bytes, output);
         }

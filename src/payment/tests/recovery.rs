@@ -1,6 +1,6 @@
 //! What a desk makes of the payments of the process before it.
 
-use super::*;
+use super::{super::ReverseError, *};
 use crate::{
     iso8583::security::PinPolicy,
     journal::{End, Kept, ReversalEnd},
@@ -147,6 +147,58 @@ fn the_retention_runs_on_over_a_restart() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_and_forth_does_not_end_a_retention_early() {
+    let mut scene = Scene::new();
+    let mut rows = Vec::new();
+    for (id, set_back) in [("p1", Duration::ZERO), ("p2", RETENTION * 2)] {
+        scene.start.utc -= set_back;
+        scene.transact(id, Scene::purchase(10_000));
+        let (record, request) = scene.sent();
+        scene.exchanged(record, answer(&request, "00"));
+        scene.record();
+        rows.push(row(&mut scene, id));
+    }
+    scene.start.utc += RETENTION * 2;
+    let now = scene.now();
+    scene.reopen(now, rows);
+    scene.wait(Duration::ZERO);
+    assert_eq!(scene.stored("p2").outcome, PaymentOutcome::Approved);
+    scene.wait(RETENTION);
+    assert_eq!(scene.desk.lookup(&Scene::key("p2")), None);
+}
+
+#[test]
+fn what_was_not_sent_is_told_only_once_a_restart_would_know_it() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, _) = scene.sent();
+    scene.exchanged(record, Exchange::NotSent(Reason::NoLink));
+    let lookup = |scene: &Scene| scene.desk.lookup(&Scene::key("p1")).unwrap().outcome;
+    assert_eq!(lookup(&scene), PaymentOutcome::Pending);
+    scene.journal_works = false;
+    assert_eq!(scene.outcomes(), [PaymentOutcome::Pending]);
+    scene.journal_works = true;
+    scene.wait(Duration::from_secs(1));
+    scene.record();
+    assert!(matches!(lookup(&scene), PaymentOutcome::NotSent { .. }));
+}
+
+#[test]
+fn a_reversal_whose_end_cannot_be_recorded_is_still_told_as_reversing() {
+    let mut scene = Scene::new();
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, _) = scene.sent();
+    scene.exchanged(record, Exchange::TimedOut);
+    let (record, reversal) = scene.sent();
+    scene.journal_works = false;
+    scene.exchanged(record, answer(&reversal, "00"));
+    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Reversing);
+    scene.journal_works = true;
+    scene.wait(Duration::from_secs(1));
+    assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Reversed);
+}
+
+#[test]
 fn of_a_request_nothing_is_kept_but_what_its_reversal_is_made_of() {
     let mut scene = Scene::with(|settings| settings.session.security.pin = PinPolicy::Pass);
     let mut payment = Scene::payment("p1", Scene::purchase(10_000));
@@ -238,16 +290,18 @@ fn a_partial_reversal_tells_the_bank_what_it_keeps_and_is_no_licence_to_retry() 
     scene.told();
     let reply = scene.outbox.reply(1);
     let key = Scene::key("p1");
-    scene.desk.cancel(scene.now(), &key, Some(10_000), reply);
-    assert!(matches!(
-        scene.outcomes()[..],
-        [PaymentOutcome::NotSent {
-            reason: Reason::Invalid,
-            ..
-        }]
-    ));
+    let refused = scene.desk.cancel(scene.now(), &key, Some(10_000), reply);
+    assert_eq!(
+        refused,
+        Err(ReverseError::Amount {
+            actual: 10_000,
+            whole: 10_000
+        })
+    );
+    assert!(scene.dispatched().is_empty());
     let reply = scene.outbox.reply(1);
-    scene.desk.cancel(scene.now(), &key, Some(4_000), reply);
+    let now = scene.now();
+    scene.desk.cancel(now, &key, Some(4_000), reply).unwrap();
     let (record, reversal) = scene.sent();
     assert_eq!(reversal.text(4), Some("000000010000"));
     assert_eq!(
@@ -267,7 +321,8 @@ fn a_payment_whose_answer_does_not_come_is_taken_back_as_a_whole() {
     let (record, _) = scene.sent();
     let reply = scene.outbox.reply(1);
     let key = Scene::key("p1");
-    scene.desk.cancel(scene.now(), &key, Some(4_000), reply);
+    let now = scene.now();
+    scene.desk.cancel(now, &key, Some(4_000), reply).unwrap();
     scene.exchanged(record, Exchange::TimedOut);
     let (_, reversal) = scene.sent();
     assert_eq!(reversal.get(95), None);

@@ -200,6 +200,15 @@ fn an_approved_payment_is_reversed_only_if_its_caller_asked() {
         (Ask::LookUp, Some(Knowledge::Reversed)),
     ]);
     assert_eq!(without_journal(asked, vec![debit(false)]), NOTHING);
+    let not_written_down = payment(&[
+        (Ask::Pay, Some(Knowledge::Approved)),
+        (Ask::TakeBack, Some(Knowledge::Pending)),
+        (Ask::LookUp, Some(Knowledge::Approved)),
+    ]);
+    assert_eq!(
+        without_journal(not_written_down, vec![debit(true)]),
+        NOTHING
+    );
     let not_asked = payment(&[
         (Ask::Pay, Some(Knowledge::Approved)),
         (Ask::LookUp, Some(Knowledge::Reversed)),

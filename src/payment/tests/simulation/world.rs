@@ -228,8 +228,9 @@ impl World {
         };
         asked.cancelled = true;
         let stays = self.rng.bool().then_some(1_000);
-        let (now, reply) = (self.now(), self.reply(&key));
-        self.scene.desk.cancel(now, &key, stays, reply);
+        // To a balance, or after a restart without its row, the answer is no.
+        let (now, reply) = (self.now(), self.scene.outbox.reply(u32::MAX));
+        drop(self.scene.desk.cancel(now, &key, stays, reply));
     }
 
     /// The shell takes what the desk has brought forth.
@@ -430,8 +431,9 @@ impl World {
     /// What the callers are told must not change once it is final, but by their own cancel.
     fn listen(&mut self) {
         for (tag, answer) in self.scene.told_with_tags() {
-            let key = self.replies[&tag].clone();
-            self.hear(&key, &answer);
+            if let Some(key) = self.replies.get(&tag).cloned() {
+                self.hear(&key, &answer);
+            }
         }
     }
 
@@ -444,8 +446,9 @@ impl World {
             PaymentOutcome::Declined => "declined",
             PaymentOutcome::Reversed => "reversed",
             PaymentOutcome::Unknown { .. } => "unknown",
-            // May be sent after all, if the caller asks for it by the same id.
-            PaymentOutcome::NotSent { .. } => return,
+            // What the journal never had may be sent after all, if the caller asks by the same id.
+            PaymentOutcome::NotSent { reason, .. } if *reason == Reason::Journal => return,
+            PaymentOutcome::NotSent { .. } => "not sent",
             PaymentOutcome::Reversing
             | PaymentOutcome::ReversalFailed
             | PaymentOutcome::Resolved { .. }
