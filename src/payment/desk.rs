@@ -19,7 +19,7 @@ use super::{
     Money, Payment, PaymentAnswer, PaymentKey, ReverseError,
     build::{self, BuildError},
     lines::Lines,
-    record::{Record, Response},
+    record::{Record, Response, Stage},
     recording::{Next, Recording},
     registry::Registry,
     stans::StanAllocator,
@@ -495,7 +495,13 @@ impl Desk {
             }
             // The outcome was told before, and stands.
             (Leg::Request, _, Exchange::Answered(message)) => self.late(now, &message),
-            (Leg::Request | Leg::Reversal, _, _) => {}
+            (Leg::Request, _, _) => {}
+            // An operator has ended it meanwhile.
+            (Leg::Reversal, _, _) => {
+                if let Some(reversal) = self.reversal(id) {
+                    reversal.stage = Stage::Waiting;
+                }
+            }
         }
     }
 

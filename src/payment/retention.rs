@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::{
     desk::{Desk, RecordId},
-    record::Record,
+    record::{Record, Stage},
     state::State,
 };
 use crate::{
@@ -104,12 +104,30 @@ impl Desk {
             if is_stale {
                 continue;
             }
+            if self.is_on_the_wire(id) {
+                // Its link still knows it by its place, which must not mean another payment yet.
+                self.keep_longer(id, ends + self.settings.link.response_timeout);
+                return false;
+            }
             if let Some(record) = self.records.get_mut(id as usize).and_then(Option::take) {
                 self.forget(id, record);
                 return true;
             }
         }
         false
+    }
+
+    /// An operator may end a payment while its reversal is on the wire.
+    fn is_on_the_wire(&mut self, id: RecordId) -> bool {
+        let reversal = self.reversal(id);
+        reversal.is_some_and(|reversal| matches!(reversal.stage, Stage::Sent(_)))
+    }
+
+    fn keep_longer(&mut self, id: RecordId, ends: Instant) {
+        if let Some(record) = self.record(id) {
+            record.retained_until = Some(ends);
+        }
+        self.retained.push_back((ends, id));
     }
 
     fn forget(&mut self, id: RecordId, record: Record) {

@@ -191,10 +191,9 @@ impl Desk {
         let Some(reversal) = self.reversal(id) else {
             return;
         };
-        if !matches!(reversal.stage, Stage::Sent(_)) {
-            // A late 0430 or an operator was quicker.
+        let Stage::Sent(at) = std::mem::replace(&mut reversal.stage, Stage::Waiting) else {
             return;
-        }
+        };
         let message = match exchange {
             Exchange::NotSent(reason) => {
                 self.reversal_not_sent(now, id, reason);
@@ -205,6 +204,7 @@ impl Desk {
             Exchange::Answered(message) => Some(message),
         };
         reversal.attempts += 1;
+        reversal.spent += now.monotonic - at;
         match message.as_ref().and_then(|message| message.get(39)) {
             None => self.repeat_later(now, id),
             Some(code) => self.reversal_answered(now, id, code),
@@ -218,7 +218,6 @@ impl Desk {
         let Some(reversal) = self.reversal(id) else {
             return;
         };
-        reversal.stage = Stage::Waiting;
         let (card, place) = (reversal.card, reversal.place(id));
         match reason {
             Reason::NoLink | Reason::Stopping => self.lines.no_link(place, until),
@@ -271,10 +270,7 @@ impl Desk {
             return;
         };
         let pause = reversal.next_pause(&settings.reversal);
-        if let Stage::Sent(at) = reversal.stage {
-            reversal.spent += now.monotonic - at + pause;
-        }
-        reversal.stage = Stage::Waiting;
+        reversal.spent += pause;
         let (card, place, attempts) = (reversal.card, reversal.place(id), reversal.attempts);
         if reversal.spent >= settings.reversal.budget {
             self.happen(now, id, Event::BudgetSpent);
@@ -297,7 +293,6 @@ impl Desk {
             let is_over = state != State::ReversalFailed;
             let held = is_over && std::mem::take(&mut reversal.stan_is_held);
             let stan = held.then_some(reversal.stan);
-            reversal.stage = Stage::Waiting;
             self.lines.leave(card, place);
             self.open_reversals.remove(&place);
             if let Some(stan) = stan {

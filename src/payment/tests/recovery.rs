@@ -282,6 +282,32 @@ fn an_operator_s_settlement_is_durable_before_it_is_confirmed_and_names_the_oper
 }
 
 #[test]
+fn a_payment_that_is_settled_while_its_reversal_is_on_the_wire_keeps_its_place_until_that_ends() {
+    let mut scene = Scene::with(|settings| settings.retention = Duration::ZERO);
+    scene.transact("p1", Scene::purchase(10_000));
+    let (record, _) = scene.sent();
+    scene.exchanged(record, Exchange::TimedOut);
+    let (on_the_wire, reversal) = scene.sent();
+    let resolution = super::super::record::Resolution {
+        operator: "anna".into(),
+        reason: "by hand".into(),
+    };
+    let (now, reply, key) = (scene.now(), scene.outbox.reply(5), Scene::key("p1"));
+    let desk = &mut scene.desk;
+    desk.resolve_reversal(now, &key, resolution, reply).unwrap();
+    scene.record();
+    scene.wait(Duration::from_secs(1));
+    scene.transact("p2", Scene::purchase(20_000));
+    let (second, _) = scene.sent();
+    assert_ne!(second.0, on_the_wire.0);
+    scene.exchanged(on_the_wire, answer(&reversal, "00"));
+    scene.record();
+    assert_eq!(scene.stored("p2").outcome, PaymentOutcome::Pending);
+    scene.wait(TIMEOUT);
+    assert_eq!(scene.desk.lookup(&key), None);
+}
+
+#[test]
 fn a_partial_reversal_tells_the_bank_what_it_keeps_and_is_no_licence_to_retry() {
     let mut scene = Scene::new();
     scene.transact("p1", Scene::purchase(10_000));
