@@ -21,6 +21,7 @@ mod plan;
 mod proxy;
 mod report;
 mod router;
+mod secrets;
 mod wreak;
 
 use std::{
@@ -285,6 +286,10 @@ fn judge(
     for what in &lacks {
         eprintln!("this run proves nothing: {what}");
     }
+    let in_clear = secrets::in_clear(folder).map_err(ChaosError::Folder)?;
+    for path in &in_clear {
+        eprintln!("a card number stands in clear in {}", path.display());
+    }
     println!("{}", serde_json::to_string(&line)?);
-    Ok(line.holds() && lacks.is_empty() && deaths.are_wanted())
+    Ok(line.holds() && lacks.is_empty() && deaths.are_wanted() && in_clear.is_empty())
 }

@@ -58,7 +58,7 @@ pub(crate) fn retrieval_reference(number: u32) -> String {
 }
 
 /// A payment's request.
-pub(super) fn request(seed: u64, number: u32, bank: usize) -> TransactRequest {
+pub(crate) fn request(seed: u64, number: u32, bank: usize) -> TransactRequest {
     let mut dice = fastrand::Rng::with_seed(seed.wrapping_mul(1_000_003) ^ u64::from(number));
     let prefix = PREFIXES.get(bank).copied().unwrap_or_default();
     let kind = match dice.u32(0..20) {
