@@ -33,6 +33,9 @@ echo_ms = 300
 reconnect_min_ms = 50
 reconnect_max_ms = 400
 
+[bank.pin]
+mode = "pass"
+
 [bank.reversal]
 repeat_min_ms = 200
 
