@@ -41,6 +41,10 @@ pub(super) type RecordId = u32;
 /// How long after a failed write a record is written again.
 pub(super) const RECORD_AGAIN: Duration = Duration::from_secs(1);
 
+/// Rows in doubt that are remembered while the journal fails. What is beyond is left to a restart, which
+/// takes back what never left: a needless 0420 each, and no money.
+const DOUBTFUL_MAX: usize = 65_536;
+
 /// A payment that a caller wants made.
 pub(super) struct Order {
     pub(super) key: PaymentKey,
@@ -424,7 +428,9 @@ impl Desk {
         };
         if record.state == State::Journalling {
             let number = record.number;
-            self.doubtful.push(number);
+            if self.doubtful.len() < DOUBTFUL_MAX {
+                self.doubtful.push(number);
+            }
             self.happen(now, id, Event::NotDurable);
             return;
         }
