@@ -56,7 +56,7 @@ mod tests {
             assert_eq!(in_clear(&folder).unwrap(), Vec::<PathBuf>::new());
             let clear = folder.join("router/clear.log");
             fs::write(&clear, format!("\0\0card {pan}")).unwrap();
-            assert_eq!(in_clear(&folder).unwrap(), [clear.clone()]);
+            assert_eq!(in_clear(&folder).unwrap(), vec![clear.clone()]);
             fs::remove_file(clear).unwrap();
         }
         fs::remove_dir_all(folder).unwrap();
