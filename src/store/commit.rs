@@ -15,8 +15,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use redb::{
-    Database, DatabaseError, ReadableTableMetadata as _, WriteTransaction,
-    backends::InMemoryBackend,
+    Database, DatabaseError, ReadableDatabase as _, WriteTransaction, backends::InMemoryBackend,
 };
 use tracing::{error, info};
 
@@ -24,6 +23,8 @@ use super::{
     CACHE_BYTES, CHANGES_PER_COMMIT_MAX, Change, Purpose, Shared, StoreError, Table, Write,
     format::{self, Refused},
     lock,
+    log::{Limits, Log},
+    open_if_there,
 };
 
 /// The pause before the first try to reopen; a passing fault is over by then.
@@ -127,11 +128,11 @@ pub(super) struct Committer {
     writes: Receiver<Write>,
     /// The group that is being committed; kept for its memory.
     group: Vec<Write>,
-    rows: Rows,
+    logs: Logs,
 }
 
-/// How many rows each table has.
-type Rows = [u64; Table::ALL.len()];
+/// What is known of each table.
+type Logs = [Log; Table::ALL.len()];
 
 impl Committer {
     pub(super) fn new(opener: Opener, shared: Arc<Shared>, writes: Receiver<Write>) -> Self {
@@ -140,14 +141,13 @@ impl Committer {
             shared,
             writes,
             group: Vec::new(),
-            rows: Rows::default(),
+            logs: Table::ALL.map(|_| Log::new(Limits::STORE)),
         }
     }
 
     /// Works until every writer is gone and nothing waits.
     pub(super) fn run(mut self) {
-        self.count_rows();
-        self.show_size();
+        self.begin();
         loop {
             let alive = match self.shared.healthy.load(Relaxed) {
                 true => self.commit_next(),
@@ -158,6 +158,25 @@ impl Committer {
             }
         }
         self.let_go();
+    }
+
+    /// Reads what the file holds.
+    fn begin(&mut self) {
+        if !self.shared.healthy.load(Relaxed) {
+            return;
+        }
+        let database = self.shared.database.read();
+        let replayed = match database.unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(database) => replay(database),
+            None => Err(redb::Error::DatabaseClosed),
+        };
+        match replayed {
+            Ok(logs) => {
+                self.logs = logs;
+                self.show_size();
+            }
+            Err(error) => self.fail(&error),
+        }
     }
 
     /// Waits for a write, takes those behind it along, and commits them. False at the end.
@@ -176,10 +195,8 @@ impl Committer {
         }
         let begun = Instant::now();
         // A writer must hear of its write also if redb loses its way in a damaged file.
-        let lost = || redb::Error::Corrupted("redb lost its way in the file".into());
         match catch_unwind(AssertUnwindSafe(|| self.commit())).unwrap_or_else(|_| Err(lost())) {
-            Ok(rows) => {
-                self.rows = rows;
+            Ok(()) => {
                 let metrics = &self.shared.metrics;
                 metrics.commit_seconds.record(begun.elapsed().as_secs_f64());
                 metrics.commit_changes.record(changes as f64);
@@ -191,22 +208,18 @@ impl Committer {
         true
     }
 
-    /// The rows that there are then.
-    fn commit(&self) -> Result<Rows, redb::Error> {
+    /// After an error the logs are of no use; [`Committer::recover`] reads them anew.
+    fn commit(&mut self) -> Result<(), redb::Error> {
         let database = self.shared.database.read();
         let database = database.unwrap_or_else(PoisonError::into_inner);
         let Some(database) = database.as_ref() else {
             return Err(redb::Error::DatabaseClosed);
         };
         let transaction = database.begin_write()?;
-        let mut rows = self.rows;
-        for (table, rows) in Table::ALL.into_iter().zip(&mut rows) {
-            if let Some(now) = apply(&transaction, table, &self.group)? {
-                *rows = now;
-            }
+        for (table, log) in Table::ALL.into_iter().zip(&mut self.logs) {
+            apply(&transaction, table, log, &self.group)?;
         }
-        transaction.commit()?;
-        Ok(rows)
+        Ok(transaction.commit()?)
     }
 
     /// Puts the store out of service. The group is told last, so that one who tries again at once is
@@ -232,10 +245,11 @@ impl Committer {
             if !self.refuse_for(pause) {
                 return false;
             }
-            match self.opener.reopen() {
-                Ok(database) => {
+            match self.reopen() {
+                Ok((database, logs)) => {
                     *write_lock(&self.shared) = Some(database);
-                    self.count_rows();
+                    self.logs = logs;
+                    self.show_size();
                     self.shared.metrics.healthy.set(1.0);
                     self.shared.healthy.store(true, Relaxed);
                     info!("the {} works again", self.shared.purpose.name());
@@ -248,6 +262,12 @@ impl Committer {
                 }
             }
         }
+    }
+
+    fn reopen(&self) -> Result<(Database, Logs), Refused> {
+        let database = self.opener.reopen()?;
+        let logs = replay(&database)?;
+        Ok((database, logs))
     }
 
     /// Refuses what comes in for a time. False if every writer is gone.
@@ -289,22 +309,8 @@ impl Committer {
 
     fn show_size(&self) {
         self.shared.metrics.bytes.set(self.opener.bytes() as f64);
-        let rows: u64 = self.rows.iter().sum();
+        let rows: u64 = self.logs.iter().map(Log::rows).sum();
         self.shared.metrics.rows.set(rows as f64);
-    }
-
-    /// Counts anew. What cannot be counted keeps its figure until its next change.
-    fn count_rows(&mut self) {
-        let database = self.shared.database.read();
-        let database = database.unwrap_or_else(PoisonError::into_inner);
-        let Some(database) = database.as_ref() else {
-            return;
-        };
-        for (table, rows) in Table::ALL.into_iter().zip(&mut self.rows) {
-            if let Ok(Ok(now)) = catch_unwind(AssertUnwindSafe(|| super::rows(database, table))) {
-                *rows = now;
-            }
-        }
     }
 }
 
@@ -315,30 +321,42 @@ fn write_lock(shared: &Shared) -> std::sync::RwLockWriteGuard<'_, Option<Databas
         .unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Applies the changes of one table in their order, and tells how many rows it has then. A table
-/// that nobody changes is not opened.
+/// Writes the changes of one table. One that nobody changes is not opened.
 fn apply(
     transaction: &WriteTransaction,
     table: Table,
+    log: &mut Log,
     group: &[Write],
-) -> Result<Option<u64>, redb::Error> {
+) -> Result<(), redb::Error> {
     let mut changes = group
         .iter()
         .flat_map(|write| &write.changes)
         .filter(|change| change.table() == table)
         .peekable();
     if changes.peek().is_none() {
-        return Ok(None);
+        return Ok(());
     }
-    let mut open = transaction.open_table(table.definition())?;
-    for change in changes {
-        match change {
-            Change::Put { key, value, .. } => drop(open.insert(key, value.as_slice())?),
-            Change::Remove { key, .. } => drop(open.remove(key)?),
-            Change::RemoveBelow { key, .. } => open.retain_in::<u64, _>(..*key, |_, _| false)?,
+    let mut segments = transaction.open_table(table.definition())?;
+    log.write(&mut segments, changes)
+}
+
+/// Reads every table. redb may lose its way in a damaged file.
+fn replay(database: &Database) -> Result<Logs, redb::Error> {
+    let replayed = || {
+        let mut logs = Table::ALL.map(|_| Log::new(Limits::STORE));
+        let transaction = database.begin_read()?;
+        for (table, log) in Table::ALL.into_iter().zip(&mut logs) {
+            if let Some(segments) = open_if_there(&transaction, table)? {
+                *log = Log::replay(Limits::STORE, &segments)?;
+            }
         }
-    }
-    Ok(Some(open.len()?))
+        Ok(logs)
+    };
+    catch_unwind(AssertUnwindSafe(replayed)).unwrap_or_else(|_| Err(lost()))
+}
+
+fn lost() -> redb::Error {
+    redb::Error::Corrupted("redb lost its way in the file".into())
 }
 
 impl Change {

@@ -8,7 +8,7 @@ use redb::{Database, DatabaseError, ReadableDatabase as _, TableDefinition, Tabl
 use super::{Purpose, Table};
 
 /// The form that this version writes.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 const META: TableDefinition<'static, &'static str, u64> = TableDefinition::new("meta");
 const FORMAT_KEY: &str = "format";

@@ -1,12 +1,13 @@
 //! What must survive a restart: a redb file, written by one thread that commits in groups.
 //!
-//! Tables of bytes under growing numbers; what the bytes mean is for those above. The journal of
-//! payments has a file and a thread of its own, so that neither kind of traffic stops the other. It must never
-//! say that something is durable before the commit that holds it was synced, and never keep a caller
-//! waiting: a full queue or a failing disk is told at once.
+//! Tables of bytes under growing numbers; what the bytes mean is for those above. Each table is a log
+//! of segments (`log`), so that a commit costs redb the same whatever the number of rows. The journal
+//! of payments has a file and a thread of its own, so that neither kind of traffic stops the other. It
+//! must never say that something is durable before the commit that holds it was synced, and never keep
+//! a caller waiting: a full queue or a failing disk is told at once.
 //!
 //! ```text
-//!   write ──► queue ──► drain what waits ──► one commit, one fsync ──► every `done`
+//!   write ──► queue ──► drain what waits ──► a segment per table ──► one fsync ──► every `done`
 //!                                                 └─ fails ──► every `done` gets the error; reopen
 //! ```
 
@@ -14,7 +15,10 @@ mod archive;
 mod commit;
 mod compact;
 mod format;
+mod index;
+mod log;
 pub mod rows;
+mod segment;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -29,8 +33,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use redb::{
-    Database, DatabaseError, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
-    TableDefinition,
+    Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, TableDefinition,
 };
 use tracing::error;
 
@@ -109,6 +112,7 @@ impl Table {
         }
     }
 
+    /// Its segments, by their numbers.
     fn definition(self) -> TableDefinition<'static, u64, &'static [u8]> {
         TableDefinition::new(match self {
             Self::Inbox => "inbox",
@@ -473,11 +477,14 @@ impl Shared {
     }
 }
 
-/// How many rows a table has.
-fn rows(database: &Database, table: Table) -> Result<u64, redb::Error> {
-    match database.begin_read()?.open_table(table.definition()) {
-        Ok(table) => Ok(table.len()?),
-        Err(redb::TableError::TableDoesNotExist(_)) => Ok(0),
+/// Tables are made by the first write to them.
+fn open_if_there(
+    transaction: &ReadTransaction,
+    table: Table,
+) -> Result<Option<ReadOnlyTable<u64, &'static [u8]>>, redb::Error> {
+    match transaction.open_table(table.definition()) {
+        Ok(segments) => Ok(Some(segments)),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -487,18 +494,10 @@ fn read(
     table: Table,
     each: &mut dyn FnMut(u64, &[u8]),
 ) -> Result<(), redb::Error> {
-    let transaction = database.begin_read()?;
-    let table = match transaction.open_table(table.definition()) {
-        Ok(table) => table,
-        // Tables are made by the first write to them.
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    for entry in table.iter()? {
-        let (key, value) = entry?;
-        each(key.value(), value.value());
+    match open_if_there(&database.begin_read()?, table)? {
+        Some(segments) => log::each_row(&segments, each),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -375,7 +375,7 @@ fn a_file_of_a_later_format_is_refused_and_keeps_what_it_holds() {
     format::write_later(&builder().open(&file.0).unwrap());
     for _ in 0..2 {
         let error = file.open().err().unwrap().to_string();
-        assert!(error.contains("format 2"), "{error}");
+        assert!(error.contains("format 3"), "{error}");
     }
 }
 
