@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use sha2::{Digest as _, Sha256};
+use ring::digest::{Context, SHA256};
 
 use super::event::{Event, EventKind};
 
@@ -25,9 +25,9 @@ pub(super) type Connection = Option<(Arc<str>, u64)>;
 
 /// The fingerprint of an event: all that the SMSC told, and not the link.
 pub(super) fn fingerprint(event: &Event) -> Fingerprint {
-    let mut hash = Sha256::new();
+    let mut hash = Context::new(&SHA256);
     let mut add = |octets: &[u8]| {
-        hash.update(octets.len().to_be_bytes());
+        hash.update(&octets.len().to_be_bytes());
         hash.update(octets);
     };
     add(event.smsc.as_bytes());
@@ -51,9 +51,9 @@ pub(super) fn fingerprint(event: &Event) -> Fingerprint {
         add(&tag.to_be_bytes());
         add(value);
     }
-    let mut short = [0; 16];
-    short.copy_from_slice(&hash.finalize()[..16]);
-    short
+    // A digest has 32 bytes.
+    let digest = hash.finish();
+    digest.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 /// For how long the same over another connection counts as a repetition although the first one seems
