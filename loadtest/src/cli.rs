@@ -9,7 +9,7 @@ use loadtest::smsc::{
     self, Accounts, BookKeeping, Delivering, IdFormat, Refusal, SmscBehaviour, status,
 };
 
-use crate::chaos;
+use crate::{bench, chaos};
 
 /// Simulators of the networks that Sampan connects, and the proof that payments survive anything.
 ///
@@ -32,6 +32,9 @@ pub(crate) enum Command {
     /// Runs a router under payments while everything around it fails, then holds the books of the
     /// callers, the router and the banks against each other. docs/CHAOS.md tells more.
     Chaos(chaos::Options),
+    /// Measures throughput, latency, processor time and memory of a router, which it starts, and the same
+    /// exchange without a router. docs/PERFORMANCE.md tells more.
+    Bench(bench::Options),
 }
 
 #[derive(Args)]

@@ -10,13 +10,14 @@
 //!
 //! Map: [`fault`] says when a fault strikes and how late an answer is, `serve` owns the sockets
 //! (one task per connection), [`smsc`] and [`bank`] each decide what to answer. [`child`] is the
-//! router as a process, for the proofs that kill it.
+//! router as a process, for the proofs that kill it, and [`usage`] what a process uses of the machine.
 
 pub mod bank;
 pub mod child;
 pub mod fault;
 mod serve;
 pub mod smsc;
+pub mod usage;
 mod utc;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,8 @@
 //! The simulators from the shell: `loadtest smsc` and `loadtest bank` run one until it is
 //! interrupted, then print its books. Lines on standard input steer it meanwhile. `loadtest chaos`
-//! proves with them that no payment is lost.
+//! proves with them that no payment is lost, `loadtest bench` measures what the router does per second.
 
+mod bench;
 mod chaos;
 mod cli;
 
@@ -33,6 +34,7 @@ async fn main() -> ExitCode {
         },
         Command::Bank(options) => run_bank(options).await,
         Command::Chaos(options) => return chaos::main(&options).await,
+        Command::Bench(options) => return bench::main(&options).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
