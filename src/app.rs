@@ -386,7 +386,7 @@ impl Peers {
         ledger: &mut Ledger,
         metrics: &Metrics,
     ) -> Result<(), RecoveryError> {
-        let (kept, stans) = ledger.take(&settings.link.peer);
+        let (kept, stans) = ledger.take(&settings);
         let (desk, unstarted) = BankDesk::open(Opening {
             settings: Arc::clone(&settings),
             stans: stans.clone(),

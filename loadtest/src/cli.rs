@@ -234,6 +234,9 @@ pub(crate) struct BankOptions {
     /// Requests answered twice.
     #[arg(long, value_name = "TRIGGER", default_value = "never")]
     answers_twice: Trigger,
+    /// Requests and reversals answered by another link.
+    #[arg(long, value_name = "TRIGGER", default_value = "never")]
+    answers_elsewhere: Trigger,
     /// Messages of each reversal that stay unanswered.
     #[arg(long, value_name = "N", default_value_t = 0)]
     reversal_silent_first: u32,
@@ -272,6 +275,7 @@ impl BankOptions {
             disconnect_debits: self.disconnect_debits,
             garbage: self.garbage,
             answers_twice: self.answers_twice,
+            answers_elsewhere: self.answers_elsewhere,
             ignore_network: self.ignore_network,
             black_hole: self.black_hole,
             ..BankBehaviour::default()

@@ -84,11 +84,16 @@ impl Ledger {
 
     /// What is recorded of a bank, and the STANs that go on behind it: a bank may still remember those
     /// of today.
-    pub(super) fn take(&mut self, bank: &str) -> (Vec<(u64, Kept)>, StanAllocator) {
-        let kept = self.by_bank.remove(bank).unwrap_or_default();
-        let last = kept.iter().max_by_key(|(number, _)| *number);
+    pub(super) fn take(&mut self, bank: &BankSettings) -> (Vec<(u64, Kept)>, StanAllocator) {
+        let mut kept = self.by_bank.remove(&bank.link.peer).unwrap_or_default();
+        kept.sort_unstable_by_key(|(number, _)| *number);
+        let last = kept.last();
         let first = last.map_or_else(|| fastrand::u32(..), |(_, kept)| kept.stan.get());
-        (kept, StanAllocator::beginning_with(first))
+        let stans = StanAllocator::beginning_with(first, bank.stan_per);
+        for (_, kept) in &kept {
+            stans.go_on_behind(&kept.request);
+        }
+        (kept, stans)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::{
-    bank_security,
+    bank_match, bank_security,
     files::Surroundings,
     form,
     peer::{self, Kind, LinkDefaults, MILLIS_MAX, Peers},
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     iso8583::{
-        Dialect, Framing, Message, Mti,
+        Dialect, Framing, MatchElement, Message, Mti,
         currency::Currency,
         frame::BODY_BYTES_MAX,
         security::Security,
@@ -83,16 +83,27 @@ pub(super) fn read(
             (42, &merchant_id),
         ],
     );
+    let matching = bank_match::read(
+        table,
+        &[
+            (MatchElement::Acquirer, "acquirer_id", &acquirer_id),
+            (MatchElement::Forwarder, "forwarder_id", &forwarder_id),
+        ],
+    );
     let security = bank_security::read(table, dialect.as_deref(), surroundings);
     let session = session(table, dialect.clone(), elements, security);
     let approved_codes = codes(table, "approved_codes", &["00"]);
     let records_max = table.number("records_max", 1_000_000, 1..=RECORDS_MAX);
     let retention = table.seconds("retention_s", 86_400, 0..=SECONDS_MAX);
     let reversal = table.table("reversal", |table| reversal(table, dialect.as_deref()));
+    let matching = matching?;
     Some(BankSettings {
         link: link?,
         session: session?,
         dialect: dialect?,
+        match_by: matching.match_by,
+        stan_per: matching.stan_per,
+        answers_on: matching.answers_on,
         approved_codes: approved_codes?,
         currency: currency?,
         terminal_id: terminal_id?,

@@ -37,7 +37,7 @@ pub use codec::{DecodeError, EncodeError};
 pub use composite::Composite;
 pub use dialect::Dialect;
 pub use frame::{Frame, FrameError, Framing};
-pub use match_key::MatchKey;
+pub use match_key::{MatchElement, MatchElements, MatchKey};
 pub use message::Message;
 pub use mti::Mti;
 pub use original::OriginalData;

@@ -96,6 +96,8 @@ pub enum Event {
         message: Message,
         /// As received, without the frame header.
         raw: Bytes,
+        /// What came before it, where the dialect has it; [`Session::answer`] wants it.
+        tpdu: Option<Tpdu>,
     },
     /// The bank asked something by 0800 and was answered.
     PeerRequest {
@@ -421,12 +423,12 @@ impl Session {
         }
     }
 
-    /// Writes the answer to a message that [`Event::Message`] brought: also while signing on or off,
-    /// as the bank may ask at any time.
+    /// Writes the answer to a message that [`Event::Message`] brought with this TPDU: also while signing
+    /// on or off, as the bank may ask at any time.
     ///
     /// # Errors
     /// [`SessionError`]; then nothing was written.
-    pub fn answer(&mut self, answer: &Message) -> Result<(), SessionError> {
+    pub fn answer(&mut self, answer: &Message, received: Option<Tpdu>) -> Result<(), SessionError> {
         if matches!(self.phase, Phase::Open | Phase::Closed) {
             return Err(SessionError::NotSignedOn(self.state()));
         }
@@ -435,8 +437,7 @@ impl Session {
         payload.clear();
         let encoded = self.settings.encode(answer, &mut payload);
         let written = match encoded {
-            // The bank's own addresses are those that ours begin with, turned round.
-            Ok(()) => self.put(&payload, seal, Reply::Begins),
+            Ok(()) => self.put(&payload, seal, Reply::To(received)),
             Err(error) => Err(error.into()),
         };
         self.scratch = payload;
@@ -528,7 +529,7 @@ impl Session {
             Ok(message) if message.mti().class == Class::NetworkManagement => {
                 self.receive_network(now, &message, tpdu);
             }
-            Ok(message) => self.events.push_back(Event::Message { message, raw }),
+            Ok(message) => self.events.push_back(Event::Message { message, raw, tpdu }),
             Err(error) => self.ignore(Ignored::Undecodable(error)),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::iso8583::{Message, answer};
+use crate::iso8583::{Message, answer, frame::Tpdu};
 
 /// Requests of one link that wait for their answers, each with memory of a few KiB. No bank has as many
 /// open; more are refused at once, and the bank sends them again later.
@@ -44,27 +44,36 @@ impl BankRequest {
     }
 }
 
+/// What a request came by, and its answer goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Which connection of the link.
+    pub(super) session: u64,
+    /// What stood before the request, where the dialect has it. Networks find by it who asked.
+    pub(super) tpdu: Option<Tpdu>,
+}
+
 /// The link that owes a bank an answer.
 pub(super) trait Answering: Send + Sync {
-    /// Answers over the connection `session`; nothing happens if it is gone.
-    fn answer(&self, session: u64, answer: Message);
+    /// Answers where the request came from; nothing happens if that connection is gone.
+    fn answer(&self, origin: Origin, answer: Message);
 }
 
 /// The duty to answer one request. Dropped unanswered, it answers 96 by itself.
 pub struct Duty {
     link: Arc<dyn Answering>,
-    session: u64,
+    origin: Origin,
     /// What is answered if nobody does.
     otherwise: Option<Message>,
 }
 
 impl Duty {
     /// The duty to answer `request`; `None` if it wants no answer.
-    pub(super) fn of(request: &Message, link: Arc<dyn Answering>, session: u64) -> Option<Self> {
+    pub(super) fn of(request: &Message, link: Arc<dyn Answering>, origin: Origin) -> Option<Self> {
         let otherwise = Some(answer::to(request, MALFUNCTION)?);
         Some(Self {
             link,
-            session,
+            origin,
             otherwise,
         })
     }
@@ -72,14 +81,14 @@ impl Duty {
     /// Answers. [`answer::to`] makes what every answer needs.
     pub fn fulfil(mut self, answer: Message) {
         self.otherwise = None;
-        self.link.answer(self.session, answer);
+        self.link.answer(self.origin, answer);
     }
 }
 
 impl Drop for Duty {
     fn drop(&mut self) {
         if let Some(answer) = self.otherwise.take() {
-            self.link.answer(self.session, answer);
+            self.link.answer(self.origin, answer);
         }
     }
 }
@@ -120,8 +129,9 @@ mod tests {
     struct Link(Mutex<Vec<(u64, Message)>>);
 
     impl Answering for Link {
-        fn answer(&self, session: u64, answer: Message) {
-            self.0.lock().unwrap().push((session, answer));
+        fn answer(&self, origin: Origin, answer: Message) {
+            assert_eq!(origin.tpdu, Tpdu::parse("6012345678"));
+            self.0.lock().unwrap().push((origin.session, answer));
         }
     }
 
@@ -129,7 +139,8 @@ mod tests {
         let mut message = Message::new(mti.parse().unwrap());
         message.set(11, "000007");
         let link = Arc::clone(link);
-        let answer = Duty::of(&message, link, 3);
+        let (session, tpdu) = (3, Tpdu::parse("6012345678"));
+        let answer = Duty::of(&message, link, Origin { session, tpdu });
         BankRequest {
             bank: "vietcom".into(),
             link: "vietcom/1".into(),

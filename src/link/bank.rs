@@ -1,99 +1,54 @@
 //! The ISO 8583 side of a link: joins the network management session and the window of exchanges
-//! in flight, which is keyed by MTI class and STAN.
+//! in flight, which is keyed by what the bank's answers are found by.
 //!
 //! It carries messages that are encoded already and knows nothing of payments: an answer goes to
-//! whoever asked, and one that nobody waits for any more to the bank's desk.
+//! whoever asked, and one that nobody waits for any more to the bank's desk. What goes over it is in
+//! [`exchange`], what the bank says in `heard`.
+
+mod exchange;
+mod heard;
+mod in_flight;
+#[cfg(test)]
+mod tests;
+
+pub use exchange::{BankJob, Exchange, Late};
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Instant,
 };
 
-use bytes::{Buf as _, Bytes, BytesMut};
-use tracing::{debug, error, info, warn};
+use bytes::{Buf as _, BytesMut};
+use tracing::warn;
 
+use self::{
+    heard::Complaints,
+    in_flight::{InFlight, Pending},
+};
 use super::{
-    asked::{self, Answering, BankRequest, Duty, Requests},
-    lanes::{Lane, Queued},
-    progress::{Progress, Sent, Span},
+    asked::{BankRequest, Origin, Requests},
+    progress::{Progress, Sent},
     protocol::{Again, Ended, Phase, Protocol},
     settings::BankSettings,
     shared::{Response, Shared},
+    siblings::Sibling,
 };
 use crate::{
     clock,
     iso8583::{
         MatchKey, Message,
         mti::Class,
-        session::{
-            CloseReason, Event, Ignored, MacFault, NetworkCode, Session, SessionError,
-            SessionSettings, State,
-        },
+        session::{Session, SessionError, SessionSettings, State},
         stan::Stans,
     },
     metrics::BankLinkMetrics,
-    outbox::{Answers, Outcome, Reply},
+    outbox::Answers,
     outcome::Reason,
-    window::{Keyed, Refused, Window},
+    window::Refused,
 };
 
 /// Whole frames that one turn takes; see the SMPP side.
 const FRAMES_MAX: usize = 1024;
-
-/// A message for a bank.
-pub struct BankJob {
-    /// What its answer is found by.
-    pub key: MatchKey,
-    /// Encoded, without the frame header. Card data: never shown.
-    pub message: Bytes,
-    /// What has not been dispatched by then is not sent.
-    pub deadline: Instant,
-    /// Who is told.
-    pub reply: Reply<Exchange>,
-}
-
-/// No payment goes before another.
-impl Queued for BankJob {
-    fn lane(&self) -> Lane {
-        Lane::ONLY
-    }
-}
-
-/// How the exchange of one message ended.
-#[derive(Debug)]
-pub enum Exchange {
-    /// No byte left.
-    NotSent(Reason),
-    /// The bank answered.
-    Answered(Message),
-    /// Bytes left, and no answer came in time.
-    TimedOut,
-    /// Bytes left, and the connection was lost before the answer.
-    Lost,
-    /// Bytes left, and Sampan stops without waiting any longer.
-    GivenUp,
-}
-
-impl Outcome for Exchange {
-    fn abandoned() -> Self {
-        // The cautious reading: its bytes may have left.
-        Self::Lost
-    }
-}
-
-/// Who gets answers that nobody waits for any more.
-pub trait Late: Send + Sync {
-    /// Answers of one turn.
-    fn late(&self, messages: Vec<Message>);
-}
-
-/// An exchange in flight.
-struct Pending {
-    reply: Reply<Exchange>,
-    sent_at: Instant,
-    /// Where its octets stand among those of the connection.
-    span: Span,
-}
 
 /// One connection to a bank.
 pub(super) struct BankLink {
@@ -107,17 +62,18 @@ pub(super) struct BankLink {
     /// Counts connections, so that an answer meant for an earlier one is known.
     session_number: u64,
     bank_metrics: BankLinkMetrics,
-    window: Window<Keyed<MatchKey>, Pending>,
+    in_flight: InFlight,
     progress: Progress,
     ended: Option<Ended>,
     /// Why nothing more may reach the bank by this connection.
     cut: Option<Ended>,
     answers: Answers<Exchange>,
-    late_messages: Vec<Message>,
+    late_answers: Vec<(MatchKey, Message)>,
     /// What the bank asked in this turn.
     asked: Vec<BankRequest>,
     /// Requests over this connection that are not answered yet.
     asked_open: u32,
+    complaints: Complaints,
     turn: Turn,
 }
 
@@ -131,7 +87,7 @@ struct Turn {
 impl BankLink {
     pub(super) fn new(
         settings: Arc<BankSettings>,
-        shared: Arc<Shared<BankJob>>,
+        (shared, sibling): (Arc<Shared<BankJob>>, Option<Sibling>),
         (late, requests): (Arc<dyn Late>, Arc<dyn Requests>),
         stans: Box<dyn Stans + Send>,
         bank_metrics: BankLinkMetrics,
@@ -140,7 +96,7 @@ impl BankLink {
         Self {
             session: Session::new(Arc::clone(&session_settings)),
             session_settings,
-            window: Window::new(settings.link.window),
+            in_flight: InFlight::new(settings.link.window, sibling),
             settings,
             shared,
             late,
@@ -152,158 +108,32 @@ impl BankLink {
             ended: None,
             cut: None,
             answers: Answers::new(),
-            late_messages: Vec::new(),
+            late_answers: Vec::new(),
             asked: Vec::new(),
             asked_open: 0,
+            complaints: Complaints::new(),
             turn: Turn::default(),
         }
     }
 
-    fn handle_events(&mut self, now: Instant) {
-        while let Some(event) = self.session.poll_event() {
-            self.handle(now, event);
-        }
-    }
-
-    fn handle(&mut self, now: Instant, event: Event) {
-        let link = &self.shared.name;
-        match event {
-            Event::SignedOn => info!(%link, "signed on"),
-            Event::SignOnRefused { response_code } => {
-                // The bank's own code says more than the reason of the close that follows.
-                let code = response_code.escape_ascii();
-                self.ended = Some(Ended {
-                    why: format!(
-                        "the bank refused the sign-on with response code {code}; check sign_on \
-                         in the configuration, or ask the bank"
-                    ),
-                    again: Again::Later,
-                });
-            }
-            Event::Message { message, .. } => self.receive_message(now, message),
-            Event::PeerRequest { code, .. } => self.count_network_request(code),
-            Event::KeyChanged { check_value } => {
-                self.bank_metrics.keys_accepted.increment(1);
-                info!(%link, %check_value, "a new session key is in use");
-            }
-            Event::KeyRefused(fault) => {
-                self.bank_metrics.keys_refused.increment(1);
-                self.shared.note_trouble(&fault.to_string(), 1);
-                error!(%link, "refused a session key: {fault}");
-            }
-            Event::KeyDenied { response_code } => {
-                self.bank_metrics.keys_denied.increment(1);
-                let code = response_code.escape_ascii();
-                self.ended = Some(Ended {
-                    why: format!(
-                        "the bank refused to give a session key with response code {code}; check \
-                         [bank.key_exchange] in the configuration, or ask the bank"
-                    ),
-                    again: Again::Later,
-                });
-            }
-            Event::Ignored(Ignored::Unauthenticated { mti, why }) => {
-                let counter = match why {
-                    MacFault::Missing => &self.bank_metrics.macs_missing,
-                    MacFault::Wrong => &self.bank_metrics.macs_wrong,
-                    MacFault::NoKey => &self.bank_metrics.macs_without_key,
-                };
-                counter.increment(1);
-                error!(%link, %mti, "not believed: {why}");
-                let what = format!("a {mti} was not believed: {why}");
-                self.shared.note_trouble(&what, 1);
-            }
-            Event::Ignored(ignored) => {
-                self.shared.metrics.protocol_errors.increment(1);
-                warn!(%link, "contained: {ignored:?}");
-                self.shared
-                    .note_trouble(&format!("contained: {ignored:?}"), 1);
-            }
-            Event::Closed(reason) => {
-                self.ended.get_or_insert_with(|| ended(reason));
-            }
-        }
-    }
-
-    fn count_network_request(&self, code: Option<NetworkCode>) {
-        let (link, own) = (&self.shared.name, &self.session_settings);
-        let metrics = &self.bank_metrics;
-        debug!(%link, ?code, "answered a network management request");
-        let counter = match code {
-            code if code.is_none() => &metrics.other_network,
-            code if code == own.cutover => {
-                info!(%link, "the bank has begun a new business day");
-                &metrics.cutovers
-            }
-            code if code == own.sign_on => &metrics.sign_ons,
-            code if code == own.sign_off => &metrics.sign_offs,
-            code if code == Some(own.echo) => &metrics.echoes,
-            _ => &metrics.other_network,
-        };
-        counter.increment(1);
-    }
-
-    /// The bank asks something of its own accord.
-    fn receive_request(&mut self, message: Message) {
-        let (link, mti) = (Arc::clone(&self.shared.name), message.mti());
-        let metrics = &self.bank_metrics;
-        let counter = match mti.class {
-            Class::Authorization => &metrics.authorizations,
-            Class::Financial => &metrics.financials,
-            Class::FileAction => &metrics.file_actions,
-            Class::Reversal => &metrics.reversals,
-            Class::Reconciliation => &metrics.reconciliations,
-            Class::Administrative => &metrics.administratives,
-            Class::FeeCollection => &metrics.fee_collections,
-            Class::NetworkManagement => &metrics.other_network,
-        };
-        counter.increment(1);
-        info!(%link, %mti, "the bank asks of its own accord");
-        let answering: Arc<dyn Answering> = Arc::<Shared<BankJob>>::clone(&self.shared);
-        let answer = Duty::of(&message, answering, self.session_number);
-        self.asked_open += u32::from(answer.is_some());
-        if self.asked_open > asked::OPEN_MAX {
-            warn!(%link, %mti, "too many requests of the bank are unanswered; it is told so");
-            return; // The duty answers as it is dropped.
-        }
-        self.asked.push(BankRequest {
-            bank: Arc::clone(&self.settings.link.peer),
-            link,
-            message,
-            answer,
-        });
-    }
-
-    fn receive_message(&mut self, now: Instant, message: Message) {
-        if !message.mti().is_response() {
-            self.receive_request(message);
+    /// Answers a request of the bank.
+    fn answer(&mut self, origin: Origin, answer: &Message) {
+        if origin.session != self.session_number {
+            // The connection that it came by is gone; the bank asks again.
             return;
         }
-        let link = &self.shared.name;
-        let key = match MatchKey::of(&message) {
-            Ok(key) => key,
-            Err(error) => {
-                self.shared.metrics.protocol_errors.increment(1);
-                warn!(%link, "contained: {error}");
-                self.shared.note_trouble(&format!("contained: {error}"), 1);
-                return;
-            }
-        };
-        let Some(pending) = self.window.take(key) else {
-            self.shared.metrics.unmatched.increment(1);
-            self.late_messages.push(message);
-            return;
-        };
-        let seconds = (now - pending.sent_at).as_secs_f64();
-        self.shared.metrics.response_seconds.record(seconds);
-        self.turn.answered += 1;
-        self.answers
-            .push(pending.reply, Exchange::Answered(message));
+        self.asked_open = self.asked_open.saturating_sub(1);
+        if let Err(error) = self.session.answer(answer, origin.tpdu) {
+            let (link, mti) = (&self.shared.name, answer.mti());
+            warn!(%link, %mti, "an answer to the bank was not sent: {error}");
+            let what = format!("a {mti} was not sent: {error}");
+            self.shared.note_trouble(&what, 1);
+        }
     }
 
     fn expire(&mut self, now: Instant) {
         let mut expired = 0;
-        while let Some((_, pending)) = self.window.take_expired(now) {
+        while let Some(pending) = self.in_flight.take_expired(now) {
             if self.forsake(pending, Exchange::TimedOut) {
                 expired += 1;
             }
@@ -368,9 +198,8 @@ impl Protocol for BankLink {
             span: self.progress.span(start, start),
         };
         let deadline = now + self.settings.link.response_timeout;
-        match self.window.insert(job.key, deadline, pending) {
+        match self.in_flight.insert(job.key, deadline, pending) {
             Ok(()) => {}
-            // A busy key is never overwritten: the exchange in flight keeps it.
             Err(Refused::Full(pending) | Refused::Busy(pending)) => {
                 let exchange = Exchange::NotSent(Reason::QueueFull);
                 self.answers.push(pending.reply, exchange);
@@ -384,13 +213,13 @@ impl Protocol for BankLink {
                 SessionError::Frame(_) | SessionError::Encode(_) => Reason::Invalid,
                 SessionError::NoRoom => Reason::Internal,
             };
-            if let Some(pending) = self.window.take(job.key) {
+            if let Some(pending) = self.in_flight.take(job.key) {
                 self.answers.push(pending.reply, Exchange::NotSent(reason));
             }
             return;
         }
         let span = self.progress.span(start, self.session.output().len());
-        if let Some(pending) = self.window.get_mut(job.key) {
+        if let Some(pending) = self.in_flight.get_mut(job.key) {
             pending.span = span;
         }
         self.turn.submitted += 1;
@@ -404,32 +233,23 @@ impl Protocol for BankLink {
         job.deadline
     }
 
-    fn respond(&mut self, response: Response) {
-        let Response::Answer { session, answer } = response else {
-            return; // Verdicts of the inbox are for SMSCs only.
-        };
-        if session != self.session_number {
-            // The connection that it came by is gone; the bank asks again.
-            return;
-        }
-        self.asked_open = self.asked_open.saturating_sub(1);
-        if let Err(error) = self.session.answer(&answer) {
-            let (link, mti) = (&self.shared.name, answer.mti());
-            warn!(%link, %mti, "an answer to the bank was not sent: {error}");
-            let what = format!("a {mti} was not sent: {error}");
-            self.shared.note_trouble(&what, 1);
+    fn respond(&mut self, now: Instant, response: Response) {
+        match response {
+            Response::Answer { origin, answer } => self.answer(origin, &answer),
+            Response::HandedOver { key, answer } => self.receive_handed_over(now, key, answer),
+            Response::Verdict { .. } => {} // Verdicts of the inbox are for SMSCs only.
         }
     }
 
     fn room(&self) -> u32 {
         match self.phase() {
-            Phase::Up => self.window.room(),
+            Phase::Up => self.in_flight.room(),
             Phase::Opening | Phase::Closing | Phase::Closed(_) | Phase::Cut(_) => 0,
         }
     }
 
     fn in_flight(&self) -> u32 {
-        self.window.in_flight()
+        self.in_flight.count()
     }
 
     fn output(&mut self) -> &mut BytesMut {
@@ -456,7 +276,8 @@ impl Protocol for BankLink {
         self.session
             .next_timeout()
             .into_iter()
-            .chain(self.window.next_deadline())
+            .chain(self.in_flight.next_deadline())
+            .chain(self.complaints.due())
             .min()
     }
 
@@ -465,6 +286,7 @@ impl Protocol for BankLink {
             .handle_timeout(clock::at(now), &mut *self.stans);
         self.handle_events(now);
         self.expire(now);
+        self.tell_complaints(now);
     }
 
     fn say_goodbye(&mut self, now: Instant) {
@@ -482,7 +304,7 @@ impl Protocol for BankLink {
         }
         // Reversals stay where they are; what they get is room.
         let mut reversals = Vec::new();
-        while let Some((key, pending)) = self.window.take_oldest() {
+        while let Some((key, pending)) = self.in_flight.take_oldest() {
             match is_request(key) {
                 true => {
                     self.forsake(pending, Exchange::GivenUp);
@@ -493,7 +315,7 @@ impl Protocol for BankLink {
         for (key, pending) in reversals {
             let deadline = pending.sent_at + self.settings.link.response_timeout;
             if let Err(Refused::Full(own) | Refused::Busy(own)) =
-                self.window.insert(key, deadline, pending)
+                self.in_flight.insert(key, deadline, pending)
             {
                 self.answers.push(own.reply, Exchange::TimedOut);
             }
@@ -512,10 +334,11 @@ impl Protocol for BankLink {
         }
     }
 
-    fn disconnected(&mut self, _now: Instant) {
+    fn disconnected(&mut self, now: Instant) {
         self.session.disconnected();
+        self.take_handed_over(now);
         let mut lost = 0;
-        while let Some((_, pending)) = self.window.take_oldest() {
+        while let Some((_, pending)) = self.in_flight.take_oldest() {
             // What is still in the output is dropped with the connection.
             let exchange = match self.progress.sent(pending.span) {
                 Sent::Nothing => Exchange::NotSent(Reason::NoLink),
@@ -527,12 +350,17 @@ impl Protocol for BankLink {
             self.answers.push(pending.reply, exchange);
         }
         self.shared.metrics.lost.increment(lost);
+        self.answers.flush();
+        self.in_flight.tell_siblings();
+        // What another link has handed over meanwhile is late.
+        self.take_handed_over(now);
     }
 
     fn flush(&mut self, _now: Instant) {
         self.answers.flush();
-        if !self.late_messages.is_empty() {
-            self.late.late(std::mem::take(&mut self.late_messages));
+        self.in_flight.tell_siblings();
+        if !self.late_answers.is_empty() {
+            self.late.late(std::mem::take(&mut self.late_answers));
         }
         if !self.asked.is_empty() {
             self.requests.asked(std::mem::take(&mut self.asked));
@@ -554,33 +382,3 @@ impl Protocol for BankLink {
         }
     }
 }
-
-/// What a closed session means for the next try.
-fn ended(reason: CloseReason) -> Ended {
-    let again = match reason {
-        CloseReason::SignOnRefused
-        | CloseReason::KeyDenied
-        | CloseReason::NoKey
-        | CloseReason::Unencodable(_)
-        | CloseReason::Unframeable(_) => Again::Later,
-        CloseReason::SignOnTimeout
-        | CloseReason::NoSignOn
-        | CloseReason::EchoTimeout
-        | CloseReason::SignedOff
-        | CloseReason::SignOffTimeout
-        | CloseReason::PeerSignedOff
-        | CloseReason::BrokenFrame(_)
-        | CloseReason::OutputFull => Again::Soon,
-    };
-    let why = match again {
-        Again::Later if reason == CloseReason::NoKey => {
-            format!("{reason}; check [bank.key_exchange] in the configuration, or ask the bank")
-        }
-        Again::Later => format!("{reason}; check sign_on and the dialect in the configuration"),
-        Again::Soon | Again::After(_) => reason.to_string(),
-    };
-    Ended { why, again }
-}
-
-#[cfg(test)]
-mod tests;

@@ -380,7 +380,7 @@ where
     fn take_work(&mut self, now: Instant) {
         self.shared.take_responses(&mut self.responses);
         for response in self.responses.drain(..) {
-            self.protocol.respond(response);
+            self.protocol.respond(now, response);
         }
         let room = match self.protocol.output().len() {
             0..OUTPUT_SOFT_MAX => self.protocol.room(),

@@ -9,6 +9,7 @@ mod bank;
 mod door;
 mod driver;
 pub mod expiry;
+mod hushed;
 mod incoming;
 mod lanes;
 mod late;
@@ -19,6 +20,7 @@ mod protocol;
 mod reach;
 pub mod settings;
 mod shared;
+mod siblings;
 mod smsc;
 mod tapped;
 mod throttle;
@@ -40,7 +42,8 @@ pub use ticket::{Ends, Ticket, TicketNumber};
 
 use crate::{inbox::Inbox, iso8583::stan::Stans, metrics::Metrics, status::PeerKind};
 use lobby::Lobby;
-use settings::{BankSettings, LinkSettings, SmscSettings};
+use settings::{AnswersOn, BankSettings, LinkSettings, SmscSettings};
+use siblings::{Sibling, Siblings};
 
 /// The link of that number to a peer, without a task yet.
 fn shared<J>(
@@ -133,12 +136,23 @@ pub fn start_bank(
     metrics: &Metrics,
 ) -> Started<BankJob> {
     let beginning = Beginning::new(PeerKind::Bank, &settings.link, door, metrics);
-    let links = (1..=settings.link.links)
-        .map(|number| {
-            let shared = shared(PeerKind::Bank, &beginning.settings, number, metrics);
+    let links: Vec<_> = (1..=settings.link.links)
+        .map(|number| shared(PeerKind::Bank, &beginning.settings, number, metrics))
+        .collect();
+    let siblings = match settings.answers_on {
+        AnswersOn::SameLink => None,
+        AnswersOn::AnyLink => Some(Arc::new(Siblings::new(links.clone()))),
+    };
+    let links = links
+        .into_iter()
+        .enumerate()
+        .map(|(place, shared)| {
+            let sibling = siblings
+                .as_ref()
+                .map(|all| Sibling::new(Arc::clone(all), place));
             let protocol = bank::BankLink::new(
                 Arc::clone(settings),
-                Arc::clone(&shared),
+                (Arc::clone(&shared), sibling),
                 (Arc::clone(late), Arc::clone(requests)),
                 Box::new(stans.clone()),
                 metrics.bank_link(&shared.settings.peer, &shared.name),

@@ -32,7 +32,7 @@ pub(super) trait Protocol: Send + 'static {
     /// When the job must have been dispatched.
     fn deadline(job: &Self::Job) -> Instant;
     /// Answers a request of the peer.
-    fn respond(&mut self, response: Response);
+    fn respond(&mut self, now: Instant, response: Response);
     /// How many jobs it can take now.
     fn room(&self) -> u32;
     /// Takes leave for up to `wanted` requests, no more than there is room for; what is not used is

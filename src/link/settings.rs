@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 pub use super::reach::{Dial, Greeting, Listen, Network, Reach};
 use crate::{
-    iso8583::{Mti, currency::Currency, dialect::Dialect},
+    iso8583::{MatchElements, Mti, currency::Currency, dialect::Dialect},
     rate::Rate,
     receipts::SmscReceipts,
     smpp::{self, CommandStatus, compose::TextSettings},
@@ -83,6 +83,26 @@ pub enum ReversalStan {
     Original,
 }
 
+/// Over what a bank wants STANs to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StanPer {
+    /// One sequence over all its links.
+    #[default]
+    Bank,
+    /// One sequence for each terminal, DE41.
+    Terminal,
+}
+
+/// By which connection a bank answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AnswersOn {
+    /// The one that the request came by.
+    #[default]
+    SameLink,
+    /// Whichever of its connections it likes.
+    AnyLink,
+}
+
 /// How a bank wants reversals.
 #[derive(Clone, Debug)]
 pub struct ReversalSettings {
@@ -122,6 +142,12 @@ pub struct BankSettings {
     pub session: crate::iso8583::session::SessionSettings,
     /// Elements and encodings.
     pub dialect: Arc<Dialect>,
+    /// What its answers are found by.
+    pub match_by: MatchElements,
+    /// Over what STANs run.
+    pub stan_per: StanPer,
+    /// By which link it answers.
+    pub answers_on: AnswersOn,
     /// DE39 of an approval.
     pub approved_codes: Vec<String>,
     /// DE49, where a request names none.

@@ -16,13 +16,13 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    asked::Answering,
+    asked::{Answering, Origin},
     lanes::{CLASSES, Lanes, Queued},
     settings::LinkSettings,
 };
 use crate::{
     inbox::{Respond, Verdict},
-    iso8583::Message,
+    iso8583::{MatchKey, Message},
     metrics::LinkMetrics,
     status::{LAST_ERRORS_MAX, LinkError, LinkState, LinkStatus, PeerKind},
     tap::Tap,
@@ -81,7 +81,7 @@ struct Queue<J> {
     lanes: Lanes<J>,
 }
 
-/// An answer of the floors above on its way to the peer.
+/// What a link is to see to, besides its jobs: an answer on its way to the peer, most often.
 #[derive(Debug)]
 pub(super) enum Response {
     /// A verdict of the inbox, for an SMSC.
@@ -95,9 +95,16 @@ pub(super) enum Response {
     },
     /// The answer to a request of a bank.
     Answer {
-        /// Which connection it belongs to.
-        session: u64,
+        /// What it belongs to.
+        origin: Origin,
         /// What to answer.
+        answer: Message,
+    },
+    /// An answer of a bank that came by another of its links.
+    HandedOver {
+        /// Which request it answers.
+        key: MatchKey,
+        /// As decoded, its MAC verified.
         answer: Message,
     },
 }
@@ -459,6 +466,12 @@ impl<J> Shared<J> {
         std::mem::swap(&mut *lock(&self.responses), into);
     }
 
+    /// Has the link's task see to it at its next turn. Who posts sees to it that there is a limit.
+    pub(super) fn post(&self, response: Response) {
+        lock(&self.responses).push(response);
+        self.wake.notify_one();
+    }
+
     pub(super) fn publish_load(&self, in_flight: u32) {
         self.in_flight.store(in_flight, Relaxed);
         self.metrics.in_flight.set(f64::from(in_flight));
@@ -550,11 +563,8 @@ impl<J: Send> Respond for Shared<J> {
 }
 
 impl<J: Send> Answering for Shared<J> {
-    fn answer(&self, session: u64, answer: Message) {
-        let mut responses = lock(&self.responses);
-        responses.push(Response::Answer { session, answer });
-        drop(responses);
-        self.wake.notify_one();
+    fn answer(&self, origin: Origin, answer: Message) {
+        self.post(Response::Answer { origin, answer });
     }
 }
 

@@ -489,7 +489,7 @@ impl Protocol for SmscLink {
         job.deadline
     }
 
-    fn respond(&mut self, response: Response) {
+    fn respond(&mut self, _now: Instant, response: Response) {
         let Response::Verdict {
             session,
             sequence,

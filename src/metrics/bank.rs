@@ -5,7 +5,7 @@ use metrics::{Counter, counter};
 
 use super::{
     Metrics,
-    names::{BANK_KEYS, BANK_MAC_FAILURES, BANK_REQUESTS},
+    names::{BANK_ANSWERS_HANDED_OVER, BANK_KEYS, BANK_MAC_FAILURES, BANK_REQUESTS},
 };
 
 impl Metrics {
@@ -41,6 +41,9 @@ impl Metrics {
             keys_accepted: key("accepted"),
             keys_refused: key("refused"),
             keys_denied: key("denied"),
+            answers_handed_over: counter!(
+                BANK_ANSWERS_HANDED_OVER, "bank" => bank.to_owned(), "link" => link.to_owned()
+            ),
         })
     }
 }
@@ -70,4 +73,5 @@ pub struct BankLinkMetrics {
     pub keys_accepted: Counter,
     pub keys_refused: Counter,
     pub keys_denied: Counter,
+    pub answers_handed_over: Counter,
 }

@@ -81,6 +81,10 @@ pub const COUNTERS: &[(&str, &str)] = &[
         "Session keys of a bank by outcome: accepted, refused (it cannot be used) or denied (the bank gave none).",
     ),
     (
+        BANK_ANSWERS_HANDED_OVER,
+        "Answers of a bank that came by another link than their request, by the link that they came by.",
+    ),
+    (
         INBOX_EVENTS,
         "Messages and receipts from SMSCs by what they were answered.",
     ),
@@ -279,6 +283,7 @@ pub(super) const PEER_CERTIFICATE_EXPIRES: &str = "sampan_peer_certificate_expir
 pub(super) const BANK_REQUESTS: &str = "sampan_bank_requests_total";
 pub(super) const BANK_MAC_FAILURES: &str = "sampan_bank_mac_failures_total";
 pub(super) const BANK_KEYS: &str = "sampan_bank_session_keys_total";
+pub(super) const BANK_ANSWERS_HANDED_OVER: &str = "sampan_bank_answers_handed_over_total";
 pub(super) const INBOX_EVENTS: &str = "sampan_inbox_events_total";
 pub(super) const INBOX_ACCEPTED: &str = "sampan_inbox_accepted_total";
 pub(super) const INBOX_REFUSED: &str = "sampan_inbox_refused_total";

@@ -90,13 +90,6 @@ pub(super) fn request(
         .set(12, local_time(local))
         .set(13, local_date(local))
         .set(37, retrieval_reference(payment, local, stan));
-    let or_own = |given: &Bytes, own: &str| {
-        if given.is_empty() {
-            Bytes::copy_from_slice(own.as_bytes())
-        } else {
-            given.clone()
-        }
-    };
     let filled = [
         (14, payment.expiry.clone()),
         (18, or_own(&Bytes::new(), &settings.merchant_category)),
@@ -104,7 +97,7 @@ pub(super) fn request(
         (25, or_own(&Bytes::new(), &settings.pos_condition)),
         (32, or_own(&Bytes::new(), &settings.acquirer_id)),
         (33, or_own(&Bytes::new(), &settings.forwarder_id)),
-        (41, or_own(&payment.terminal_id, &settings.terminal_id)),
+        (41, terminal(payment, settings)),
         (42, or_own(&payment.merchant_id, &settings.merchant_id)),
         (102, payment.from_account_id.clone()),
         (103, payment.to_account_id.clone()),
@@ -130,6 +123,19 @@ pub(super) fn request(
         message.set(number, value);
     }
     Ok(message)
+}
+
+/// DE41 of a payment's messages.
+pub(super) fn terminal(payment: &Payment, settings: &BankSettings) -> Bytes {
+    or_own(&payment.terminal_id, &settings.terminal_id)
+}
+
+/// What the payment says, or else the bank's own value.
+fn or_own(given: &Bytes, own: &str) -> Bytes {
+    match given.is_empty() {
+        true => Bytes::copy_from_slice(own.as_bytes()),
+        false => given.clone(),
+    }
 }
 
 /// The PIN block as the bank gets it.

@@ -1,5 +1,4 @@
-//! All payments of one bank: who gets which answer, what is recorded, what is sent, when a reversal
-//! is repeated.
+//! All payments of one bank: what an answer means, who gets it, what follows from it.
 //!
 //! Pure like a protocol core: commands, answers and the time come in, journal rows and messages to
 //! send come out. [`super::task`] is the shell that gives it a mailbox and a clock. It must never
@@ -9,26 +8,26 @@ use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     hash::RandomState,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::{Bytes, BytesMut};
 use tracing::warn;
 
 use super::{
-    Money, Payment, PaymentAnswer, PaymentKey, ReverseError,
-    build::{self, BuildError},
+    PaymentAnswer, PaymentKey, ReverseError,
+    keys::Keys,
     lines::Lines,
     record::{Record, Response, Stage},
-    recording::{Next, Recording},
     registry::Registry,
     stans::StanAllocator,
     state::{Decision, Event, State},
+    writing::Unwritten,
 };
 use crate::{
-    digest::{Digest, DigestKey},
-    iso8583::{MatchKey, Message, Mti, Stan, amount, session::Now},
-    journal::{Row, RowChange},
+    digest::DigestKey,
+    iso8583::{MatchKey, Message, mti::Class, session::Now},
+    journal::Row,
     link::{BankJob, Exchange, settings::BankSettings},
     metrics::PaymentMetrics,
     outbox::{Answers, Reply},
@@ -38,72 +37,10 @@ use crate::{
 /// Names a record; the slot is used again after the record is gone.
 pub(super) type RecordId = u32;
 
-/// How long after a failed write a record is written again.
-pub(super) const RECORD_AGAIN: Duration = Duration::from_secs(1);
-
-/// Rows in doubt that are remembered while the journal fails. What is beyond is left to a restart, which
-/// takes back what never left: a needless 0420 each, and no money.
-const DOUBTFUL_MAX: usize = 65_536;
-
-/// A payment that a caller wants made.
-pub(super) struct Order {
-    pub(super) key: PaymentKey,
-    pub(super) payment: Payment,
-    pub(super) deadline: Instant,
-    pub(super) reply: Reply<PaymentAnswer>,
-}
-
-/// What a payment that can be sent needs for its record.
-struct Admitted {
-    stan: Stan,
-    amount: Option<Money>,
-    outgoing: Bytes,
-    request: Message,
-    retrieval_reference: Bytes,
-}
-
 /// The time of a record's rows.
 pub(super) fn utc_ms(now: Now) -> i64 {
     // Milliseconds fill an i64 only in hundreds of millions of years.
     i64::try_from(now.utc.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
-}
-
-impl Admitted {
-    fn into_record(self, number: u64, order: Order, fingerprint: Digest, now: Now) -> Record {
-        Record {
-            number,
-            key: order.key,
-            fingerprint,
-            began_utc_ms: utc_ms(now),
-            ended_utc_ms: 0,
-            amount: self
-                .amount
-                .map(|money| amount::zero_filled(money.amount_minor())),
-            state: State::Journalling,
-            recording: Recording::default(),
-            retained_until: None,
-            deadline: order.deadline,
-            stan: self.stan,
-            stan_is_held: true,
-            outgoing: self.outgoing,
-            request: self.request,
-            retrieval_reference: self.retrieval_reference,
-            reason: None,
-            response: Response::default(),
-            late_response_code: Bytes::new(),
-            actual_amount_minor: None,
-            reversal: None,
-            resolution: None,
-            waiting: vec![order.reply],
-        }
-    }
-}
-
-/// A request, once as it is sent and once as it is kept.
-struct Encoded {
-    outgoing: Bytes,
-    kept: Message,
-    retrieval_reference: Bytes,
 }
 
 /// Payments of one bank.
@@ -119,8 +56,7 @@ pub(super) struct Desk {
     pub(super) records: Vec<Option<Record>>,
     pub(super) free: Vec<RecordId>,
     pub(super) by_key: HashMap<PaymentKey, RecordId>,
-    /// Unanswered payments, by the STAN under which a late answer may still come.
-    pub(super) unanswered: HashMap<Stan, RecordId>,
+    pub(super) keys: Keys,
     /// Settled payments in the order in which their retention ends. An approved payment that is
     /// taken back leaves a stale entry behind, which its record does not know.
     pub(super) retained: VecDeque<(Instant, RecordId)>,
@@ -130,11 +66,7 @@ pub(super) struct Desk {
     /// Reversals that are not acknowledged, oldest first.
     pub(super) open_reversals: BTreeSet<(Instant, RecordId)>,
     pub(super) reversals_failed: u32,
-    /// Records that could not be written, by the time of the next try.
-    unrecorded: BTreeSet<(Instant, RecordId)>,
-    /// Rows of payments that were refused because their write failed. They may be there all the
-    /// same, and are removed when the journal works again.
-    doubtful: Vec<u64>,
+    pub(super) unwritten: Unwritten,
     /// The journal is known to fail, so that nothing new need be tried.
     pub(super) journal_fails: bool,
     scratch: BytesMut,
@@ -206,134 +138,16 @@ impl Desk {
             records: Vec::new(),
             free: Vec::new(),
             by_key: HashMap::new(),
-            unanswered: HashMap::new(),
+            keys: Keys::default(),
             retained: VecDeque::new(),
             settled: 0,
             open_reversals: BTreeSet::new(),
             reversals_failed: 0,
-            unrecorded: BTreeSet::new(),
-            doubtful: Vec::new(),
+            unwritten: Unwritten::default(),
             journal_fails: false,
             scratch: BytesMut::new(),
             out: Output::default(),
         }
-    }
-
-    /// Takes a payment, whose rows in the journal get the number if it comes to any. The outcome of
-    /// one that is known already is told again.
-    pub(super) fn transact(&mut self, now: Now, number: u64, order: Order) {
-        let fingerprint = order.payment.fingerprint(self.digest_key);
-        if let Some(&id) = self.by_key.get(&order.key) {
-            self.repeat(id, fingerprint, order.reply);
-            return;
-        }
-        match self.admit(now, &order.key, &order.payment) {
-            Ok(admitted) => {
-                let record = admitted.into_record(number, order, fingerprint, now);
-                self.begin(record);
-            }
-            Err((reason, detail)) => {
-                let mut answer = PaymentAnswer::not_sent(reason, detail);
-                answer.bank = Some(Arc::clone(&self.bank));
-                self.metrics.not_sent.increment(1);
-                self.out.answers.push(order.reply, answer);
-            }
-        }
-    }
-
-    /// The same id again: the stored outcome, or a refusal if the body is another.
-    fn repeat(&mut self, id: RecordId, fingerprint: Digest, reply: Reply<PaymentAnswer>) {
-        let Some(record) = self.records.get_mut(id as usize).and_then(Option::as_mut) else {
-            return;
-        };
-        if record.fingerprint != fingerprint {
-            let detail = "payment_id: used before for another payment; give each payment its own";
-            let answer = PaymentAnswer::not_sent(Reason::IdReused, detail);
-            self.metrics.not_sent.increment(1);
-            self.out.answers.push(reply, answer);
-        } else if record.tells_outcome() {
-            self.out.answers.push(reply, record.answer(&self.bank));
-        } else {
-            record.waiting.push(reply);
-        }
-    }
-
-    /// Whether a payment can be sent, and what is needed for it. The error is for its caller.
-    fn admit(
-        &mut self,
-        now: Now,
-        key: &PaymentKey,
-        payment: &Payment,
-    ) -> Result<Admitted, (Reason, String)> {
-        if self.journal_fails {
-            let detail = "the journal cannot be written; /ready says why";
-            return Err((Reason::Journal, detail.to_owned()));
-        }
-        if self.by_key.len() >= self.settings.records_max && !self.forget_oldest(|_| true) {
-            let detail = "every record of this bank is open; raise records_max";
-            return Err((Reason::QueueFull, detail.to_owned()));
-        }
-        let Some(stan) = self.stans.hold() else {
-            let detail = "too many exchanges with this bank are open";
-            return Err((Reason::QueueFull, detail.to_owned()));
-        };
-        let encoded = self
-            .encode_request(payment, stan, now)
-            .map_err(|detail| (Reason::Invalid, detail))
-            .and_then(|encoded| self.register(key).map(|()| encoded));
-        match encoded {
-            Ok(encoded) => Ok(Admitted {
-                stan,
-                amount: payment.transaction.amount(),
-                outgoing: encoded.outgoing,
-                request: encoded.kept,
-                retrieval_reference: encoded.retrieval_reference,
-            }),
-            Err(refusal) => {
-                self.stans.release(stan);
-                Err(refusal)
-            }
-        }
-    }
-
-    /// Makes the id mean this bank's payment. Another bank's desk may have been quicker.
-    fn register(&self, key: &PaymentKey) -> Result<(), (Reason, String)> {
-        let owner = self
-            .registry
-            .entry(key.clone())
-            .or_insert_with(|| Arc::clone(&self.bank));
-        if *owner == self.bank {
-            return Ok(());
-        }
-        let detail = "payment_id: used a moment ago for another bank";
-        Err((Reason::IdReused, detail.to_owned()))
-    }
-
-    /// Keeps the record and asks for it to be made durable.
-    fn begin(&mut self, record: Record) {
-        let key = record.key.clone();
-        let id = self.store(record);
-        self.by_key.insert(key, id);
-        self.write(id);
-    }
-
-    fn encode_request(
-        &mut self,
-        payment: &Payment,
-        stan: Stan,
-        now: Now,
-    ) -> Result<Encoded, String> {
-        let mut message = build::request(payment, &self.settings, stan, now)
-            .map_err(|error: BuildError| error.to_string())?;
-        let reference = message.get(37).map(Bytes::copy_from_slice);
-        let outgoing = self.encode(&message)?;
-        build::keep_for_reversal(&mut message);
-        Ok(Encoded {
-            outgoing,
-            // A clone takes no more room than it needs.
-            kept: message.clone(),
-            retrieval_reference: reference.unwrap_or_default(),
-        })
     }
 
     pub(super) fn encode(&mut self, message: &Message) -> Result<Bytes, String> {
@@ -359,95 +173,6 @@ impl Desk {
         u32::try_from(self.records.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// Has the record written as it is now; how that ends comes by [`Desk::durable`].
-    pub(super) fn write(&mut self, id: RecordId) {
-        let bank = Arc::clone(&self.bank);
-        let Some(record) = self.record(id) else {
-            return;
-        };
-        if !record.recording.begin(record.state) {
-            return;
-        }
-        let row = Row {
-            number: record.number,
-            change: RowChange::Keep(Box::new(record.to_kept(bank))),
-        };
-        self.out.rows.push(row);
-        self.out.recorded.push(id);
-    }
-
-    /// The records' rows are durable, or cannot be made so.
-    pub(super) fn durable(&mut self, now: Now, records: &[RecordId], durable: bool) {
-        for &id in records {
-            let Some(record) = self.record(id) else {
-                // Forgotten meanwhile; only now can its slot mean another payment.
-                self.free.push(id);
-                continue;
-            };
-            match record.recording.end(durable) {
-                Next::WriteAgain => self.write(id),
-                Next::Durable => self.recorded(now, id),
-                Next::NotDurable => self.not_recorded(now, id),
-            }
-        }
-        if durable {
-            let forget = |number| Row {
-                number,
-                change: RowChange::Forget,
-            };
-            self.out.rows.extend(self.doubtful.drain(..).map(forget));
-        }
-    }
-
-    /// A restart would find the record as it is.
-    fn recorded(&mut self, now: Now, id: RecordId) {
-        let Some(record) = self.record(id) else {
-            return;
-        };
-        match record.state {
-            State::Journalling if record.deadline <= now.monotonic => {
-                self.happen(now, id, Event::NotSent(Reason::Deadline));
-            }
-            State::Journalling => self.happen(now, id, Event::Durable),
-            State::Dispatched | State::Cancelling => {}
-            State::Reversing => self.reversal_recorded(now, id),
-            State::Approved
-            | State::Declined
-            | State::NotSent
-            | State::Unknown
-            | State::Reversed
-            | State::ReversalFailed
-            | State::Resolved => self.settle(now, id),
-        }
-    }
-
-    /// The record is not durable as it is. Who waits is not kept waiting for a disk.
-    fn not_recorded(&mut self, now: Now, id: RecordId) {
-        let Some(record) = self.record(id) else {
-            return;
-        };
-        if record.state == State::Journalling {
-            let number = record.number;
-            if self.doubtful.len() < DOUBTFUL_MAX {
-                self.doubtful.push(number);
-            }
-            self.happen(now, id, Event::NotDurable);
-            return;
-        }
-        self.tell_pending(id);
-        self.unrecorded.insert((now.monotonic + RECORD_AGAIN, id));
-    }
-
-    /// Writes again what could not be written.
-    fn write_again(&mut self, now: Instant) {
-        while let Some(&(at, id)) = self.unrecorded.first()
-            && at <= now
-        {
-            self.unrecorded.pop_first();
-            self.write(id);
-        }
-    }
-
     /// Lets an event happen to a payment, and does what follows from the state that it enters.
     pub(super) fn happen(&mut self, now: Now, id: RecordId, event: Event) {
         let Some(record) = self.record(id) else {
@@ -460,7 +185,7 @@ impl Desk {
             record.ended_utc_ms = utc_ms(now);
         }
         match state {
-            State::Dispatched => self.dispatch_request(id),
+            State::Dispatched => self.dispatch_request(now, id),
             State::Reversing => self.begin_reversal(now, id, reason.unwrap_or(Reason::Internal)),
             State::NotSent if record.was_never_recorded() => self.settle(now, id),
             State::Approved | State::Declined | State::NotSent | State::Unknown => self.write(id),
@@ -472,14 +197,20 @@ impl Desk {
         }
     }
 
-    fn dispatch_request(&mut self, id: RecordId) {
+    fn dispatch_request(&mut self, now: Now, id: RecordId) {
+        let settings = Arc::clone(&self.settings);
         let Some(record) = self.record(id) else {
+            return;
+        };
+        // Not reached: it was made once before, as the payment was taken.
+        let Ok(key) = settings.match_by.key_of(&record.request) else {
+            self.happen(now, id, Event::NotSent(Reason::Internal));
             return;
         };
         let dispatch = Dispatch {
             record: id,
             leg: Leg::Request,
-            key: MatchKey::new(Mti::FINANCIAL_REQUEST, record.stan),
+            key,
             message: std::mem::take(&mut record.outgoing),
             deadline: record.deadline,
         };
@@ -500,7 +231,7 @@ impl Desk {
                 self.happen(now, id, event);
             }
             // The outcome was told before, and stands.
-            (Leg::Request, _, Exchange::Answered(message)) => self.late(now, &message),
+            (Leg::Request, _, Exchange::Answered(message)) => self.answered_late(id, &message),
             (Leg::Request, _, _) => {}
             // An operator has ended it meanwhile.
             (Leg::Reversal, _, _) => {
@@ -556,29 +287,24 @@ impl Desk {
     }
 
     /// An answer to which no link had a request: the payment was given up before.
-    pub(super) fn late(&mut self, now: Now, message: &Message) {
-        let Ok(key) = MatchKey::of(message) else {
-            return;
-        };
-        let stan = key.stan();
-        if key == MatchKey::new(Mti::REVERSAL_ADVICE, stan) {
+    pub(super) fn late(&mut self, now: Now, key: MatchKey, message: &Message) {
+        if key.class() == Class::Reversal {
             self.reversal_answered_late(now, key, message);
-            return;
+        } else if let Some(id) = self.keys.late(key) {
+            self.answered_late(id, message);
         }
-        let Some(id) = self.unanswered.get(&stan).copied() else {
-            return;
-        };
+    }
+
+    /// Records an answer to a payment whose outcome was told before.
+    fn answered_late(&mut self, id: RecordId, message: &Message) {
         let metrics = self.metrics.late_answers.clone();
         let bank = Arc::clone(&self.bank);
         let Some(record) = self.record(id) else {
             return;
         };
-        let same_payment = record.stan == stan
-            && message
-                .get(37)
-                .is_none_or(|own| own == record.retrieval_reference);
-        // Either event will do: a late answer changes nothing, whatever it says.
-        if !same_payment || record.apply(Event::Declined) != Decision::Late {
+        let reference = message.get(37);
+        let same_payment = reference.is_none_or(|own| own == record.retrieval_reference);
+        if !same_payment || !record.is_answered_late() {
             return;
         }
         record.late_response_code = message
@@ -586,7 +312,7 @@ impl Desk {
             .map(Bytes::copy_from_slice)
             .unwrap_or_default();
         warn!(
-            %bank, payment = record.key.id.as_str(), %stan,
+            %bank, payment = record.key.id.as_str(), stan = %record.stan,
             "a late answer; the outcome that was told stands"
         );
         metrics.increment(1);
@@ -631,7 +357,7 @@ impl Desk {
 
     /// When [`Desk::handle_timeout`] has something to do.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let write = self.unrecorded.first().map(|(at, _)| *at);
+        let write = self.unwritten.next_timeout();
         let forget = self.retained.front().map(|(at, _)| *at);
         [self.lines.next_timeout(), write, forget]
             .into_iter()

@@ -7,8 +7,10 @@
 mod build;
 mod desk;
 mod fingerprint;
+mod keys;
 mod lines;
 mod operator;
+mod orders;
 mod record;
 mod recording;
 mod recovery;
@@ -22,6 +24,7 @@ pub mod state;
 mod task;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 pub use crate::client::{PaymentId, PaymentKey};
 pub use operator::{OpenReversal, OperatorError};

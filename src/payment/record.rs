@@ -152,6 +152,11 @@ impl Record {
         decision
     }
 
+    /// Whether an answer would be late now, whatever it says.
+    pub(super) fn is_answered_late(&self) -> bool {
+        decide(self.state, Event::Declined, self.amount.is_some()) == Decision::Late
+    }
+
     /// Whether its callers may be told how far it is: what it ended in, or that it is being reversed.
     pub(super) fn tells_outcome(&self) -> bool {
         (self.state.is_settled() || self.state == State::Reversing)

@@ -29,9 +29,9 @@ use crate::{
 /// journal's own were found when it was read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "payment {id} of client {client} (record {number} of the journal) is being reversed, and the \
-     dialect of bank {bank} cannot write its 0420: {what}; start with the dialect that the payment \
-     was made with, and change it when `sampan reversals list` is empty"
+    "payment {id} of client {client} (record {number} of the journal) has to be reversed, and bank \
+     {bank} as it is configured now cannot be sent its 0420: {what}; start with the dialect and the \
+     match that the payment was made with, and change them when `sampan reversals list` is empty"
 )]
 pub struct RecoveryError {
     /// The bank.
@@ -42,7 +42,7 @@ pub struct RecoveryError {
     pub id: String,
     /// The journal's number.
     pub number: u64,
-    /// What the dialect said.
+    /// What the dialect said, or which element its answer would be found by.
     pub what: String,
 }
 
@@ -50,7 +50,7 @@ impl Desk {
     /// Takes over the bank's payments from the journal. To be called once, before anything else.
     ///
     /// # Errors
-    /// A reversal that the bank's dialect cannot write.
+    /// A reversal that the bank's dialect cannot write, or the answer to which could not be found.
     pub(super) fn recover(
         &mut self,
         now: Now,
@@ -108,11 +108,20 @@ impl Desk {
         let reversal = match kept_reversal {
             // One that could not be built is built when an operator wants it tried again.
             Some(kept) if kept.message.stan().is_some() => {
-                let restored = self.restore_reversal(now, kept);
-                Some(Box::new(restored.map_err(at_fault)?))
+                match self.restore_reversal(now, kept) {
+                    Ok(reversal) => Some(Box::new(reversal)),
+                    // Nothing of it will be sent again, so a change of the configuration stops nobody.
+                    Err(_) if matches!(state, State::Reversed | State::Resolved) => None,
+                    Err(what) => return Err(at_fault(what)),
+                }
             }
             Some(_) | None => None,
         };
+        if !state.is_settled() {
+            // Its 0420 will have the same elements, and would find no answer without them.
+            let found = self.settings.match_by.key_of(&kept.request);
+            found.map_err(|error| at_fault(error.to_string()))?;
+        }
         let record = Record {
             number,
             fingerprint: kept.fingerprint,
@@ -168,12 +177,14 @@ impl Desk {
         let state = record.state;
         match state {
             State::Reversing => {
-                let stan = record.stan;
-                self.unanswered.insert(stan, id);
+                self.expect_late(id);
                 self.hold_reversal_stan(id);
                 let reversal = self.reversal(id)?;
                 reversal.stage = Stage::Waiting;
-                let (card, place) = (reversal.card, reversal.place(id));
+                let (key, card, place) = (reversal.key, reversal.card, reversal.place(id));
+                // If another one has it, which a change of the configuration may bring about, it has to
+                // wait until that is over.
+                self.keys.hold(key, id);
                 self.open_reversals.insert(place);
                 self.lines.enter(card, place);
                 None
@@ -200,7 +211,7 @@ impl Desk {
         if let Some(reversal) = self.reversal(id)
             && Some(reversal.stan) != own
         {
-            reversal.stan_is_held = stans.hold_this(reversal.stan);
+            reversal.stan_is_held = stans.hold_that_of(&reversal.message);
         }
     }
 }

@@ -3,11 +3,12 @@
 //!
 //! It must never forget what is open, nor a failed reversal: that is for an operator to end.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     desk::{Desk, RecordId},
     record::{Record, Stage},
+    stans::terminal,
     state::State,
 };
 use crate::{
@@ -59,15 +60,40 @@ impl Desk {
             return;
         }
         record.retained_until = Some(ends);
-        let (stan, state) = (record.stan, record.state);
-        if std::mem::take(&mut record.stan_is_held) {
-            self.stans.release(stan);
-        }
-        if state == State::Unknown {
-            self.unanswered.insert(stan, id);
+        let is_unknown = record.state == State::Unknown;
+        self.end_exchange(id);
+        if is_unknown {
+            self.expect_late(id);
         }
         self.keep(id, ends);
         self.tell(id);
+    }
+
+    /// The payment is settled, so others may have the STAN and the key of its request.
+    fn end_exchange(&mut self, id: RecordId) {
+        let settings = Arc::clone(&self.settings);
+        let stans = self.stans.clone();
+        let Some(record) = self.record(id) else {
+            return;
+        };
+        if !std::mem::take(&mut record.stan_is_held) {
+            return;
+        }
+        stans.release(record.stan, terminal(&record.request));
+        if let Ok(key) = settings.match_by.key_of(&record.request) {
+            self.keys.release(key, id);
+        }
+    }
+
+    /// Its outcome is told without an answer, which may still come.
+    pub(super) fn expect_late(&mut self, id: RecordId) {
+        let settings = Arc::clone(&self.settings);
+        // An old request may lack what answers are found by now; then none of its answers is found.
+        if let Some(record) = self.record(id)
+            && let Ok(key) = settings.match_by.key_of(&record.request)
+        {
+            self.keys.expect_late(key, id);
+        }
     }
 
     /// Keeps a settled payment until its retention ends.
@@ -131,8 +157,8 @@ impl Desk {
     }
 
     fn forget(&mut self, id: RecordId, record: Record) {
-        if self.unanswered.get(&record.stan) == Some(&id) {
-            self.unanswered.remove(&record.stan);
+        if let Ok(key) = self.settings.match_by.key_of(&record.request) {
+            self.keys.forget(key, id);
         }
         self.settled -= 1;
         self.by_key.remove(&record.key);

@@ -17,6 +17,7 @@ use super::{
     build,
     desk::{Desk, Dispatch, Leg, RecordId, utc_ms},
     record::{Record, Reversal, Stage},
+    stans::terminal,
     state::{Event, State},
 };
 use crate::{
@@ -40,12 +41,8 @@ impl Desk {
     /// operator wants it tried again.
     pub(super) fn begin_reversal(&mut self, now: Now, id: RecordId, reason: Reason) {
         self.unsettle(id);
-        let Some(record) = self.record(id) else {
-            return;
-        };
-        let (stan, built) = (record.stan, record.reversal.is_some());
-        self.unanswered.insert(stan, id);
-        if !built {
+        self.expect_late(id);
+        if self.reversal(id).is_none() {
             match self.build_reversal(now, id, reason) {
                 Ok(reversal) => {
                     if let Some(record) = self.record(id) {
@@ -76,37 +73,32 @@ impl Desk {
         id: RecordId,
         reason: Reason,
     ) -> Result<Reversal, String> {
-        let settings = Arc::clone(&self.settings);
+        let (settings, stans) = (Arc::clone(&self.settings), self.stans.clone());
         let record = self.record(id).ok_or("its record is gone")?;
         // Only of what the bank has approved may a part stay.
         let actual = record
             .actual_amount_minor
             .filter(|_| reason == Reason::Cancelled);
-        let own_stan = record.stan;
+        let terminal = Bytes::copy_from_slice(terminal(&record.request));
         let held = match settings.reversal.stan {
-            ReversalStan::New => self.stans.hold(),
+            ReversalStan::New => stans.hold(&terminal),
             ReversalStan::Original => None,
         };
         // Under the payment's own STAN the MTI class still tells the two apart.
-        let stan = held.unwrap_or(own_stan);
-        let message = self
-            .record(id)
-            .ok_or_else(|| "its record is gone".to_owned())
-            .and_then(|record| {
-                let original = build::Original {
-                    request: &record.request,
-                    response: &record.response,
-                    actual_amount_minor: actual,
-                };
-                build::reversal(original, &settings.reversal, reason, stan, now)
-                    .map_err(|error| error.to_string())
+        let stan = held.unwrap_or(record.stan);
+        let original = build::Original {
+            request: &record.request,
+            response: &record.response,
+            actual_amount_minor: actual,
+        };
+        let reversal = build::reversal(original, &settings.reversal, reason, stan, now)
+            .map_err(|error| error.to_string())
+            .and_then(|message| {
+                let began = (now.monotonic, utc_ms(now));
+                self.reversal_of(message, reason, began)
             });
-        let reversal = message.and_then(|message| {
-            let began = (now.monotonic, utc_ms(now));
-            self.reversal_of(message, reason, began)
-        });
         if let (Err(_), Some(unused)) = (&reversal, held) {
-            self.stans.release(unused);
+            stans.release(unused, &terminal);
         }
         reversal.map(|reversal| Reversal {
             stan_is_held: held.is_some(),
@@ -123,6 +115,8 @@ impl Desk {
         (began, began_utc_ms): (Instant, i64),
     ) -> Result<Reversal, String> {
         let stan = message.stan().ok_or("it has no DE11")?;
+        let key = self.settings.match_by.key_of(&message);
+        let key = key.map_err(|error| error.to_string())?;
         let first = self.encode(&message)?;
         let mut repeat = message.clone();
         repeat.set_mti(message.mti().repeat());
@@ -131,7 +125,7 @@ impl Desk {
             reason,
             stan,
             stan_is_held: false,
-            key: MatchKey::new(message.mti(), stan),
+            key,
             first,
             repeat,
             card: self.hasher.hash_one(message.get(2)),
@@ -171,6 +165,17 @@ impl Desk {
 
     fn send_reversal(&mut self, now: Now, id: RecordId) {
         let deadline = now.monotonic + self.settings.link.response_timeout;
+        let again = now.monotonic + self.settings.reversal.repeat_min;
+        let Some(reversal) = self.reversal(id) else {
+            return;
+        };
+        let (key, card, place) = (reversal.key, reversal.card, reversal.place(id));
+        if !self.keys.hold(key, id) {
+            // Another reversal has the key until it is over: the STAN of its payment, as long as a day
+            // ago, or the same reference. Neither may take the other's 0430 for its own.
+            self.lines.rest(card, place, again, 0);
+            return;
+        }
         let Some(reversal) = self.reversal(id) else {
             return;
         };
@@ -178,7 +183,7 @@ impl Desk {
         let dispatch = Dispatch {
             record: id,
             leg: Leg::Reversal,
-            key: reversal.key,
+            key,
             message: reversal.encoded().clone(),
             deadline,
         };
@@ -252,13 +257,13 @@ impl Desk {
         if !final_codes.any(|own| own.as_bytes() == code) {
             return;
         }
-        let open: Vec<RecordId> = self.open_reversals.iter().map(|(_, id)| *id).collect();
-        let answered = open.into_iter().find(|id| {
-            self.reversal(*id).is_some_and(|reversal| {
-                reversal.key == key && reversal.stage == Stage::Waiting && reversal.attempts > 0
-            })
-        });
-        if let Some(id) = answered {
+        let Some(id) = self.keys.holder(key) else {
+            return;
+        };
+        let is_waiting = self
+            .reversal(id)
+            .is_some_and(|own| own.stage == Stage::Waiting && own.attempts > 0);
+        if is_waiting {
             self.reversal_answered(now, id, code);
             self.send_reversals(now);
         }
@@ -282,7 +287,7 @@ impl Desk {
 
     /// The bank has taken it back, an operator must look, or has.
     pub(super) fn end_reversal(&mut self, id: RecordId, state: State) {
-        let bank = Arc::clone(&self.bank);
+        let (bank, stans) = (Arc::clone(&self.bank), self.stans.clone());
         let Some(record) = self.record(id) else {
             return;
         };
@@ -291,13 +296,13 @@ impl Desk {
             let (card, place) = (reversal.card, reversal.place(id));
             // A failed one may be tried again, and then under the same STAN.
             let is_over = state != State::ReversalFailed;
-            let held = is_over && std::mem::take(&mut reversal.stan_is_held);
-            let stan = held.then_some(reversal.stan);
+            if is_over && std::mem::take(&mut reversal.stan_is_held) {
+                stans.release(reversal.stan, terminal(&reversal.message));
+            }
+            let key = reversal.key;
+            self.keys.release(key, id);
             self.lines.leave(card, place);
             self.open_reversals.remove(&place);
-            if let Some(stan) = stan {
-                self.stans.release(stan);
-            }
         }
         match state {
             State::Reversed => self.metrics.reversed.increment(1),

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use super::{
     OpenReversal, OperatorError, PaymentAnswer, PaymentId, PaymentKey, PaymentOutbox,
-    PaymentRequest, Registry, ReverseError, desk::Order, task::BankDesk,
+    PaymentRequest, Registry, ReverseError, orders::Order, task::BankDesk,
 };
 use crate::{client::ClientName, metrics::PaymentMetrics, outcome::Reason, route::Routes};
 

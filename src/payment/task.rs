@@ -16,14 +16,15 @@ use tokio::{
 
 use super::{
     OpenReversal, OperatorError, PaymentAnswer, PaymentKey, RecoveryError, ReverseError,
-    desk::{Desk, Leg, Order, RecordId},
+    desk::{Desk, Leg, RecordId},
+    orders::Order,
     record::Resolution,
     registry::Registry,
     stans::StanAllocator,
 };
 use crate::{
     clock,
-    iso8583::{Message, session::Now},
+    iso8583::{MatchKey, Message, session::Now},
     journal::{Journal, Kept},
     link::{BankJob, Exchange, Late, NotTaken, settings::BankSettings},
     metrics::PaymentMetrics,
@@ -57,7 +58,7 @@ enum Command {
     Operate(Operation),
     Lookup(PaymentKey, oneshot::Sender<Option<PaymentAnswer>>),
     Recorded(Vec<RecordId>, bool),
-    Late(Vec<Message>),
+    Late(Vec<(MatchKey, Message)>),
     Close,
     GiveUp,
     CountOpen(oneshot::Sender<usize>),
@@ -115,8 +116,8 @@ impl Mailbox {
 }
 
 impl Late for BankDesk {
-    fn late(&self, messages: Vec<Message>) {
-        self.mailbox.post(Command::Late(messages));
+    fn late(&self, answers: Vec<(MatchKey, Message)>) {
+        self.mailbox.post(Command::Late(answers));
     }
 }
 
@@ -357,9 +358,9 @@ impl Task {
                 drop(told.send(self.desk.lookup(&key)));
             }
             Command::Recorded(records, durable) => self.desk.durable(now, &records, durable),
-            Command::Late(messages) => {
-                for message in &messages {
-                    self.desk.late(now, message);
+            Command::Late(answers) => {
+                for (key, message) in &answers {
+                    self.desk.late(now, *key, message);
                 }
             }
             Command::CountOpen(told) => drop(told.send(self.desk.open())),

@@ -1,6 +1,7 @@
 //! The desk with a virtual clock, a journal that the test answers, and a bank made of the test's
 //! own messages.
 
+mod matching;
 mod races;
 mod recovery;
 mod reversals;
@@ -18,20 +19,23 @@ use time::{OffsetDateTime, UtcOffset};
 use super::{
     AccountType, Money, Pan, Payment, PaymentAnswer, PaymentId, PaymentKey, PaymentOutbox,
     PaymentOutcome, StanAllocator, Transaction,
-    desk::{Desk, Dispatch, Leg, Order, RecordId},
+    desk::{Desk, Dispatch, Leg, RecordId},
+    orders::Order,
 };
 use crate::{
     client::ClientName,
     digest::DigestKey,
     iso8583::{
-        Dialect, Message, Mti,
+        Dialect, MatchElements, Message, Mti,
         currency::Currency,
         session::{Now, SessionSettings},
     },
     journal::{Row, RowChange, Stage},
     link::{
         Exchange,
-        settings::{BankSettings, LinkSettings, Reach, ReversalSettings, ReversalStan},
+        settings::{
+            AnswersOn, BankSettings, LinkSettings, Reach, ReversalSettings, ReversalStan, StanPer,
+        },
     },
     metrics::Metrics,
     outbox::Outbox,
@@ -61,6 +65,9 @@ fn settings() -> BankSettings {
         },
         session: SessionSettings::new(Arc::clone(&dialect)),
         dialect,
+        match_by: MatchElements::default(),
+        stan_per: StanPer::Bank,
+        answers_on: AnswersOn::SameLink,
         approved_codes: vec!["00".into()],
         currency: Currency::from_alpha("VND").unwrap(),
         terminal_id: "T0000001".into(),
@@ -118,7 +125,7 @@ impl Scene {
         static METRICS: std::sync::LazyLock<Metrics> =
             std::sync::LazyLock::new(|| Metrics::new().unwrap());
         let metrics = METRICS.payments("vietcom");
-        let stans = StanAllocator::beginning_with(123);
+        let stans = StanAllocator::beginning_with(123, settings.stan_per);
         Self {
             desk: Desk::new(
                 Arc::new(settings),
@@ -144,16 +151,24 @@ impl Scene {
 
     /// The desk of the next process, with what the journal has.
     fn reopen(&mut self, now: Now, kept: Vec<(u64, crate::journal::Kept)>) {
-        let stan = self.rng.u32(..);
+        self.try_reopen(now, kept).unwrap();
+    }
+
+    fn try_reopen(
+        &mut self,
+        now: Now,
+        kept: Vec<(u64, crate::journal::Kept)>,
+    ) -> Result<(), super::RecoveryError> {
+        let stans = StanAllocator::beginning_with(self.rng.u32(..), self.desk.settings.stan_per);
         self.desk = Desk::new(
             Arc::clone(&self.desk.settings),
-            StanAllocator::beginning_with(stan),
+            stans,
             self.desk.metrics.clone(),
             Arc::default(),
             DigestKey::from_bytes([7; 16]),
         );
         self.outbox = Outbox::new();
-        self.desk.recover(now, kept).unwrap();
+        self.desk.recover(now, kept)
     }
 
     fn now(&self) -> Now {
@@ -273,6 +288,15 @@ impl Scene {
         let reply = self.outbox.reply(1);
         let now = self.now();
         self.desk.cancel(now, &Self::key(id), None, reply).unwrap();
+    }
+}
+
+impl Scene {
+    /// An answer to which no link had a request.
+    fn late(&mut self, message: &Message) {
+        let now = self.now();
+        let key = self.desk.settings.match_by.key_of(message).unwrap();
+        self.desk.late(now, key, message);
     }
 }
 
@@ -397,7 +421,7 @@ fn a_late_answer_is_recorded_and_changes_nothing_that_was_told() {
     let Exchange::Answered(late) = answer(&request, "00") else {
         unreachable!()
     };
-    scene.desk.late(scene.now(), &late);
+    scene.late(&late);
     let stored = scene.stored("p1");
     assert_eq!(stored.outcome, PaymentOutcome::Reversing);
     assert_eq!(stored.late_response_code, "00");

@@ -203,6 +203,8 @@ pub struct BankBehaviour {
     pub garbage: Trigger,
     /// Financial requests whose answer is written twice.
     pub answers_twice: Trigger,
+    /// Financial requests and reversals that are answered at once by another link, if one is signed on.
+    pub answers_elsewhere: Trigger,
     /// The code that refuses every 0800.
     pub refuse_network: Option<ResponseCode>,
     /// Leaves every 0800 unanswered.
@@ -229,6 +231,7 @@ pub(super) struct Live {
     pub(super) wrong_mac: Dice,
     pub(super) chargebacks: Dice,
     pub(super) answers_twice: Dice,
+    pub(super) answers_elsewhere: Dice,
 }
 
 impl Live {
@@ -246,6 +249,7 @@ impl Live {
             disconnect: Dice::new(behaviour.disconnect),
             garbage: Dice::new(behaviour.garbage),
             answers_twice: Dice::new(behaviour.answers_twice),
+            answers_elsewhere: Dice::new(behaviour.answers_elsewhere),
             behaviour,
         }
     }

@@ -172,6 +172,8 @@ pub struct BankTotals {
     pub unanswered: u64,
     /// Answered late by the fault of that name.
     pub late: u64,
+    /// Answered by another link than that of the request.
+    pub elsewhere: u64,
     /// Connections dropped by the fault of that name.
     pub disconnected: u64,
     /// Answered with garbage.
@@ -331,6 +333,7 @@ impl BankBooks {
             ("  declined", t.declined),
             ("  unanswered", t.unanswered),
             ("  answered late", t.late),
+            ("  answered elsewhere", t.elsewhere),
             ("  answered with garbage", t.garbage),
             ("  duplicates", t.duplicates),
             ("  before sign-on", t.before_sign_on),

@@ -20,11 +20,12 @@
 //!
 //! `wire` reads and writes octets by the table in `layout`, `packed` is its other form, `session` is one link,
 //! `ledger` and `reversal` decide what a
-//! message does to the `accounts`, `security` makes MACs and keys, [`books`] is what can be seen of it.
+//! message does to the `accounts`, `security` makes MACs and keys, `elsewhere` has answers leave by another link, [`books`] is what can be seen of it.
 
 mod accounts;
 pub mod behaviour;
 pub mod books;
+mod elsewhere;
 mod layout;
 mod ledger;
 mod packed;
@@ -46,6 +47,7 @@ pub use security::BankSecurity;
 use crate::locked;
 use crate::serve::Server;
 use behaviour::Live;
+use elsewhere::Lines;
 use ledger::Ledger;
 use session::Session;
 
@@ -54,6 +56,7 @@ struct Shared {
     live: RwLock<Arc<Live>>,
     ledger: Mutex<Ledger>,
     keys: Mutex<security::Keys>,
+    lines: Lines,
 }
 
 impl Shared {
@@ -96,10 +99,11 @@ impl Bank {
             live,
             ledger: Mutex::default(),
             keys: Mutex::default(),
+            lines: Lines::default(),
         });
         shared.open_accounts(&shared.live().behaviour);
         let for_sessions = Arc::clone(&shared);
-        let factory = move |_| Session::new(Arc::clone(&for_sessions));
+        let factory = move |wake| Session::new(Arc::clone(&for_sessions), wake);
         let server = Server::start(address, Arc::new(factory)).await?;
         let address = server.address();
         Ok(Self {

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Buf, BufMut, BytesMut};
+use tokio::sync::Notify;
 
 use super::Shared;
 use super::behaviour::{BeforeSignOn, Live, ResponseCode, StatementElement, Wire};
+use super::elsewhere::{Line, Lines};
 use super::ledger::{Decision, Ledger, Treatment};
 use super::packed;
 use super::security::{self, Keys};
@@ -30,17 +32,19 @@ const GARBAGE: &[u8] = b"0024\xff\xfe\x00garbage from the bank";
 /// One connection.
 pub(super) struct Session {
     shared: Arc<Shared>,
+    line: Arc<Line>,
     signed_on: bool,
     /// Our own sign-on, while it is still to be sent.
     sign_on_at: Option<Instant>,
 }
 
 impl Session {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, wake: Arc<Notify>) -> Self {
         locked(&shared.ledger).totals.connections += 1;
         let signs_on = shared.live().behaviour.signs_on;
         Self {
             shared,
+            line: Line::new(wake),
             signed_on: false,
             sign_on_at: signs_on.then(Instant::now),
         }
@@ -82,12 +86,12 @@ impl Session {
         let code = match (behaviour.refuse_network, purpose) {
             (Some(refusal), _) => refusal,
             (None, Some(b"001" | b"061")) => {
-                self.signed_on = true;
-                turn.ledger.totals.sign_ons += 1;
+                self.sign_on(turn);
                 ResponseCode::APPROVED
             }
             (None, Some(b"002" | b"062")) => {
                 self.signed_on = false;
+                self.shared.lines.remove(&self.line);
                 ResponseCode::APPROVED
             }
             (None, Some(b"301" | b"270" | b"161" | b"201")) => ResponseCode::APPROVED,
@@ -124,9 +128,14 @@ impl Session {
         if !is_ours {
             turn.on_answer(answer);
         } else if answer.get(39) == Some(b"00") {
-            self.signed_on = true;
-            turn.ledger.totals.sign_ons += 1;
+            self.sign_on(turn);
         }
+    }
+
+    fn sign_on(&mut self, turn: &mut Turn<'_>) {
+        self.signed_on = true;
+        self.shared.lines.add(&self.line);
+        turn.ledger.totals.sign_ons += 1;
     }
 
     fn refused_before_sign_on(&self, turn: &mut Turn<'_>, request: &Message<'_>) -> bool {
@@ -196,6 +205,8 @@ struct Turn<'a> {
     ledger: &'a mut Ledger,
     keys: &'a mut Keys,
     out: &'a mut Outbox,
+    lines: &'a Lines,
+    line: &'a Arc<Line>,
 }
 
 impl Turn<'_> {
@@ -244,6 +255,10 @@ impl Turn<'_> {
     }
 
     fn send(&mut self, answer: &Message<'_>) {
+        if self.live.answers_elsewhere.strikes() && self.leave_elsewhere(answer) {
+            self.ledger.totals.elsewhere += 1;
+            return;
+        }
         let (when, late) = self.live.pace.draw(self.now);
         self.ledger.totals.late += u64::from(late);
         if self.live.behaviour.security.is_some() {
@@ -254,6 +269,18 @@ impl Turn<'_> {
             let wire = self.live.behaviour.wire;
             self.out.send(when, |out| wire.write(answer, out));
         }
+    }
+
+    /// Has another link write the answer; false if there is none.
+    fn leave_elsewhere(&self, answer: &Message<'_>) -> bool {
+        let behaviour = &self.live.behaviour;
+        self.lines.leave_elsewhere(self.line, |out| {
+            if behaviour.security.is_some() {
+                self.keys.write(answer, out, false);
+            } else {
+                behaviour.wire.write(answer, out);
+            }
+        })
     }
 
     /// Whether the message's MAC is right, where it has to have one.
@@ -419,9 +446,16 @@ impl Wire {
     }
 }
 
+/// Nobody leaves anything at a link that is gone.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shared.lines.remove(&self.line);
+    }
+}
+
 impl Peer for Session {
     fn on_bytes(&mut self, input: &mut BytesMut, now: Instant, out: &mut Outbox) -> Flow {
-        let shared = Arc::clone(&self.shared);
+        let (shared, line) = (Arc::clone(&self.shared), Arc::clone(&self.line));
         let live = shared.live();
         if live.behaviour.black_hole {
             input.clear();
@@ -435,6 +469,8 @@ impl Peer for Session {
             ledger: &mut ledger,
             keys: &mut keys,
             out,
+            lines: &shared.lines,
+            line: &line,
         };
         let mut used = 0;
         let mut flow = Flow::Open;
@@ -463,6 +499,7 @@ impl Peer for Session {
     }
 
     fn on_wake(&mut self, _now: Instant, out: &mut Outbox) -> Flow {
+        self.line.take(out.ready());
         if self.sign_on_at.take().is_some() {
             let now = Utc::now();
             let now = format!("{}{}", now.date(), now.time());

@@ -25,7 +25,7 @@ const RETURN_PAUSE: Duration = Duration::from_millis(50);
 /// How a bank behaves for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
-    /// Mostly sound: now and then silent, late, declining, nonsensical, or answering twice.
+    /// Mostly sound: now and then silent, late, declining, nonsensical, answering twice or by another link.
     Usual,
     /// Nothing is wrong at all: how a run ends.
     Sound,
@@ -175,6 +175,7 @@ fn usual(sound: BankBehaviour) -> BankBehaviour {
         silent_debits: true,
         garbage: Trigger::Chance(0.002),
         answers_twice: Trigger::Chance(0.02),
+        answers_elsewhere: Trigger::Chance(0.05),
         disconnect: Trigger::Chance(0.001),
         disconnect_debits: true,
         reversing: Reversing {

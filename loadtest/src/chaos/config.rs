@@ -55,15 +55,21 @@ timeout_ms = {STOP_TIMEOUT_MS}
     }
     // One of each kind: the two differ in what a router could confuse.
     let stans = ["new", "original"];
+    let matched = [
+        r#"match = ["stan"]"#,
+        "match = [\"stan\", \"terminal\"]\nstan_per = \"terminal\"",
+    ];
     for (place, address) in banks.into_iter().enumerate() {
         let (name, prefix) = (NAMES[place], PREFIXES[place]);
-        let (terminal, stan) = (place + 1, stans[place]);
+        let (terminal, stan, matched) = (place + 1, stans[place], matched[place]);
         text += &format!(
             r#"
 [[bank]]
 name = "{name}"
 address = "{address}"
 links = {LINKS}
+answers_on = "any-link"
+{matched}
 currency = "VND"
 terminal_id = "CHAOS00{terminal}"
 merchant_id = "CHAOSMART000001"

@@ -1,5 +1,6 @@
 //! Each rule of the file, with the line that a person gets to read.
 
+mod bank_match;
 mod bank_security;
 mod events;
 mod files;

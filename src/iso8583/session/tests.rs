@@ -391,7 +391,7 @@ fn a_message_goes_up_decoded_and_as_it_was_received() {
         dialogue.no_event();
     }
     dialogue.says_bytes(&body[27..]);
-    let Event::Message { message, raw } = dialogue.event() else {
+    let Event::Message { message, raw, .. } = dialogue.event() else {
         panic!("a message was expected");
     };
     assert_eq!(message.text(11), Some("000009"));
@@ -540,14 +540,40 @@ proptest! {
     }
 }
 
-#[test]
-fn a_request_of_the_bank_is_answered_to_where_it_came_from() {
+/// A dialogue whose frames have a TPDU.
+fn behind_a_tpdu() -> Dialogue {
     let text = Dialect::ISO8583_1987_ASCII_TEXT;
     let text = text.replace("\nbitmap", "\ntpdu = \"6000030000\"\nbitmap");
     let dialect = Arc::new(Dialect::parse(&text).unwrap());
-    let mut dialogue = Dialogue::new(|settings| {
+    Dialogue::new(|settings| {
         settings.framing = SessionSettings::new(Arc::clone(&dialect)).framing;
-    });
+    })
+}
+
+#[test]
+fn what_a_floor_above_answers_goes_to_where_the_request_came_from() {
+    let mut dialogue = behind_a_tpdu();
+    dialogue.connect();
+    dialogue.session.output().clear();
+    // A chargeback: an 0422 of DE11.
+    let chargeback = b"04220020000000000000000009";
+    let mut frame = format!("{:04}", 5 + chargeback.len()).into_bytes();
+    frame.extend_from_slice(&[0x60, 0x12, 0x34, 0x56, 0x78]);
+    frame.extend_from_slice(chargeback);
+    dialogue.says_bytes(&frame);
+    let Event::Message { message, tpdu, .. } = dialogue.event() else {
+        panic!("no message")
+    };
+    let answer = crate::iso8583::answer::to(&message, "40").unwrap();
+    dialogue.session.answer(&answer, tpdu).unwrap();
+    let output = dialogue.session.output();
+    assert_eq!(output[4..9], [0x60, 0x56, 0x78, 0x12, 0x34]);
+    assert_eq!(output[9..13], *b"0432");
+}
+
+#[test]
+fn a_request_of_the_bank_is_answered_to_where_it_came_from() {
+    let mut dialogue = behind_a_tpdu();
     dialogue.connect();
     // What the session begins has the dialect's own TPDU, behind the length.
     assert_eq!(dialogue.session.output()[4..9], [0x60, 0, 3, 0, 0]);

@@ -1,12 +1,20 @@
 //! What a request's end says of its octets: a bank that does not read must not get late what its
 //! caller was told is over.
 
+mod elsewhere;
+
 use std::{path::Path, time::Duration};
+
+use bytes::Bytes;
 
 use super::*;
 use crate::{
-    config::Config, iso8583::stan::Stan, link::driver::Connection, metrics::Metrics,
-    outbox::Outbox, status::PeerKind,
+    config::Config,
+    iso8583::{MatchElements, stan::Stan},
+    link::driver::Connection,
+    metrics::Metrics,
+    outbox::Outbox,
+    status::PeerKind,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -23,25 +31,49 @@ impl Stans for Counter {
 struct NobodyLate;
 
 impl Late for NobodyLate {
-    fn late(&self, _messages: Vec<Message>) {}
+    fn late(&self, _answers: Vec<(MatchKey, Message)>) {}
 }
 
-/// A link that needs no sign-on, so that its output is its requests alone.
-fn link() -> BankLink {
-    let text = "[[bank]]\nname = \"vault\"\naddress = \"bank.test:8583\"\ncurrency = \"VND\"\n\
-                terminal_id = \"T1\"\nmerchant_id = \"M1\"\nsign_on = \"\"\necho_ms = 0\n\
-                response_timeout_ms = 1000\n";
-    let mut config = Config::parse(text, Path::new(""), &|_| None).unwrap();
-    let settings = Arc::new(config.banks.remove(0));
-    let link_settings = Arc::new(settings.link.clone());
+/// A bank that wants no sign-on, so that the output of its links is their requests alone.
+fn settings(keys: &str) -> Arc<BankSettings> {
+    let text = format!(
+        "[[bank]]\nname = \"vault\"\naddress = \"bank.test:8583\"\ncurrency = \"VND\"\n\
+         terminal_id = \"T1\"\nmerchant_id = \"M1\"\nsign_on = \"\"\necho_ms = 0\n\
+         response_timeout_ms = 1000\n{keys}\n"
+    );
+    let mut config = Config::parse(&text, Path::new(""), &|_| None).unwrap();
+    Arc::new(config.banks.remove(0))
+}
+
+fn shared(settings: &BankSettings, number: u16) -> Arc<Shared<BankJob>> {
+    let settings = Arc::new(settings.link.clone());
     let metrics = Metrics::new().unwrap();
-    let own_metrics = metrics.bank_link("vault", "vault/1");
-    let metrics = metrics.link(PeerKind::Bank, "vault", "vault/1");
-    let shared = Arc::new(Shared::new(PeerKind::Bank, &link_settings, 1, metrics));
+    let metrics = metrics.link(PeerKind::Bank, "vault", &format!("vault/{number}"));
+    Arc::new(Shared::new(PeerKind::Bank, &settings, number, metrics))
+}
+
+fn link_of(
+    settings: &Arc<BankSettings>,
+    (shared, sibling): (Arc<Shared<BankJob>>, Option<Sibling>),
+    late: Arc<dyn Late>,
+) -> BankLink {
+    let metrics = Metrics::new().unwrap().bank_link("vault", &shared.name);
     let stans = Box::new(Counter(900_000));
-    let unsupported = crate::link::Unsupported::new("40".into());
-    let above: (Arc<dyn Late>, Arc<dyn Requests>) = (Arc::new(NobodyLate), Arc::new(unsupported));
-    BankLink::new(settings, shared, above, stans, own_metrics)
+    let unsupported: Arc<dyn Requests> = Arc::new(crate::link::Unsupported::new("40".into()));
+    let settings = Arc::clone(settings);
+    BankLink::new(
+        settings,
+        (shared, sibling),
+        (late, unsupported),
+        stans,
+        metrics,
+    )
+}
+
+fn link() -> BankLink {
+    let settings = settings("");
+    let shared = shared(&settings, 1);
+    link_of(&settings, (shared, None), Arc::new(NobodyLate))
 }
 
 /// A bank link on a clock that only the test moves.
@@ -96,7 +128,7 @@ fn job(outbox: &Arc<Outbox<Exchange>>, stan: u32, deadline: Instant) -> BankJob 
     let mut message = Message::new("0200".parse().unwrap());
     message.set(11, format!("{stan:06}"));
     BankJob {
-        key: MatchKey::of(&message).unwrap(),
+        key: MatchElements::default().key_of(&message).unwrap(),
         message: Bytes::from_static(&[b'0'; 100]),
         deadline,
         reply: outbox.reply(stan),

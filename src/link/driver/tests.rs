@@ -100,7 +100,7 @@ impl Protocol for Echo {
         job.deadline
     }
 
-    fn respond(&mut self, _response: Response) {}
+    fn respond(&mut self, _now: Instant, _response: Response) {}
 
     fn room(&self) -> u32 {
         (self.window - self.in_flight.len()) as u32

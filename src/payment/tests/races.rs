@@ -47,7 +47,7 @@ fn a_record_that_is_forgotten_lends_its_slot_to_none_before_its_own_row_is_writt
     let Exchange::Answered(late) = answer(&request, "00") else {
         unreachable!()
     };
-    scene.desk.late(scene.now(), &late);
+    scene.late(&late);
     let first = std::mem::take(&mut scene.desk.out.recorded);
     assert_eq!(first, [record.0]);
     scene.transact("p2", Scene::purchase(10_000));
@@ -71,7 +71,7 @@ fn a_late_0430_is_not_taken_for_the_banks_answer_to_the_payment() {
     let Exchange::Answered(late) = answer(&reversal, "00") else {
         unreachable!()
     };
-    scene.desk.late(scene.now(), &late);
+    scene.late(&late);
     assert_eq!(scene.stored("p1").late_response_code, "");
 }
 
@@ -88,7 +88,7 @@ impl Running {
         let metrics = Metrics::new().unwrap();
         let (desk, unstarted) = BankDesk::open(Opening {
             settings: Arc::clone(&settings),
-            stans: StanAllocator::beginning_with(123),
+            stans: StanAllocator::beginning_with(123, StanPer::Bank),
             metrics: metrics.payments("vietcom"),
             registry: Arc::default(),
             journal: Arc::new(Volatile::default()),
@@ -141,7 +141,8 @@ async fn an_answer_that_comes_just_after_its_timeout_is_recorded_as_late() {
     };
     // Both wait when the desk looks next, in different places.
     job.reply.send(Exchange::TimedOut);
-    running.desk.late(vec![late]);
+    let key = settings().match_by.key_of(&late).unwrap();
+    running.desk.late(vec![(key, late)]);
     assert_eq!(running.told().await.outcome, PaymentOutcome::Reversing);
     let stored = running.desk.lookup(Scene::key("p1")).await.unwrap();
     assert_eq!(stored.late_response_code, "00");
@@ -159,9 +160,9 @@ fn a_0430_that_comes_during_the_pause_ends_the_reversal_if_it_is_good_news() {
         Exchange::Answered(message) => message,
         _ => unreachable!(),
     };
-    scene.desk.late(scene.now(), &late("25"));
+    scene.late(&late("25"));
     assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Reversing);
-    scene.desk.late(scene.now(), &late("00"));
+    scene.late(&late("00"));
     assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Reversed);
     scene.dispatched();
     scene.wait(BUDGET);

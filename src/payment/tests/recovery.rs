@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The row of a payment, as the journal has it now.
-fn row(scene: &mut Scene, id: &str) -> (u64, Kept) {
+pub(super) fn row(scene: &mut Scene, id: &str) -> (u64, Kept) {
     let number = {
         let record = *scene.desk.by_key.get(&Scene::key(id)).unwrap();
         scene.desk.record(record).unwrap().number
@@ -67,7 +67,7 @@ fn a_reversal_goes_on_as_0421_under_the_identity_that_the_bank_has_seen() {
     first.set_mti(repeat.mti());
     assert_eq!(first, repeat);
     let stans = scene.desk.stans.clone();
-    assert!(!stans.hold_this(repeat.stan().unwrap()), "its STAN is held");
+    assert!(!stans.hold_that_of(&repeat), "its STAN is held");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Payments: what callers are told beside what the bank's books say of the money.
 
 mod dialects;
+mod matching;
 mod outages;
 mod outcomes;
 mod reversals;

@@ -507,7 +507,7 @@ fn the_answer_to_a_request_of_the_bank_carries_a_mac() {
     dialogue.says_sealed("0422", &[(11, "000009")], &key(ONE));
     let request = dialogue.believes("0422");
     let answer = crate::iso8583::answer::to(&request, "40").unwrap();
-    dialogue.session.answer(&answer).unwrap();
+    dialogue.session.answer(&answer, None).unwrap();
     let answer = dialogue.hears_sealed(&key(ONE));
     assert_eq!(answer.mti().to_string(), "0432");
     assert_eq!(answer.text(39), Some("40"));
@@ -519,10 +519,10 @@ fn an_answer_is_still_given_while_the_bank_signs_off_and_not_after_the_end() {
     let answer = Message::new("0630".parse().unwrap());
     dialogue.says("0800", &[(11, "777777"), (70, "002")]);
     dialogue.hears("0810", &[(39, "00")]);
-    dialogue.session.answer(&answer).unwrap();
+    dialogue.session.answer(&answer, None).unwrap();
     dialogue.hears("0630", &[]);
     dialogue.passes(10 * SECOND);
-    let told = dialogue.session.answer(&answer);
+    let told = dialogue.session.answer(&answer, None);
     assert_eq!(told, Err(SessionError::NotSignedOn(State::Closed)));
 }
 

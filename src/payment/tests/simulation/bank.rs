@@ -1,14 +1,14 @@
 //! A bank with books, for the simulation: it debits, reverses and answers by the messages alone.
 //!
-//! It knows a request by its DE11 and DE7, as DE90 names it later. A request that comes after its own
+//! It knows a request by its DE41, DE11 and DE7, as the 0420's DE41 and DE90 name it later. A request that comes after its own
 //! reversal is declined, which is what every bank has to do that answers such a reversal with 00.
 
 use std::collections::HashMap;
 
 use crate::iso8583::{Message, Mti};
 
-/// DE11 and DE7 of a request.
-type Identity = (String, String);
+/// DE41, DE11 and DE7 of a request.
+pub(super) type Identity = (String, String, String);
 
 /// What the bank has of one request.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +36,7 @@ pub(super) enum Mood {
 #[derive(Default)]
 pub(super) struct Bank {
     pub(super) books: HashMap<Identity, Booked>,
-    /// 0420s and 0421s of each original: their own DE11 and DE7, which must not change.
+    /// 0420s and 0421s of each original: their own identity, which must not change.
     pub(super) reversals: HashMap<Identity, Vec<Identity>>,
 }
 
@@ -78,7 +78,9 @@ impl Bank {
 
     fn take_reversal(&mut self, message: &Message, mood: Mood) -> String {
         let digits = message.text(90).unwrap();
-        let original = (digits[4..10].to_owned(), digits[10..20].to_owned());
+        let part = |range: std::ops::Range<usize>| digits[range].to_owned();
+        let terminal = message.text(41).unwrap().to_owned();
+        let original = (terminal, part(4..10), part(10..20));
         self.reversals
             .entry(original.clone())
             .or_default()
@@ -94,10 +96,10 @@ impl Bank {
     }
 }
 
-/// DE11 and DE7 of a message.
+/// DE41, DE11 and DE7 of a message.
 pub(super) fn identity(message: &Message) -> Identity {
     let text = |number| message.text(number).unwrap().to_owned();
-    (text(11), text(7))
+    (text(41), text(11), text(7))
 }
 
 fn amount(digits: &str) -> u64 {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::{
     super::*,
-    bank::{Bank, Mood, identity},
+    bank::{Bank, Identity, Mood, identity},
 };
-use crate::journal::Kept;
+use crate::{iso8583::MatchElement, journal::Kept};
 
 /// A fault that is put into the surroundings on purpose, to see that the proof finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +107,8 @@ pub(super) struct World {
     asked: HashMap<PaymentKey, Asked>,
     /// By the tag of a reply: whose payment it is about.
     replies: HashMap<u32, PaymentKey>,
-    /// By DE11 and DE7: whose request it is.
-    sent: HashMap<(String, String), PaymentKey>,
+    /// Whose request it is.
+    sent: HashMap<Identity, PaymentKey>,
     /// Journal numbers whose request has left, so that none leaves twice.
     left: HashSet<u64>,
     verdict: Verdict,
@@ -209,6 +209,7 @@ impl World {
         };
         let mut payment = Scene::payment(&id, transaction);
         payment.pan = Pan::parse(&format!("970436123456789{}", number % 3)).unwrap();
+        payment.terminal_id = format!("T000000{}", number % 2).into();
         let deadline_ms = self.rng.u64(1_000..60_000);
         let order = Order {
             key: key.clone(),
@@ -374,7 +375,8 @@ impl World {
         if let Some(message) = self.late.pop() {
             self.verdict.late_answers += 1;
             let now = self.now();
-            self.scene.desk.late(now, &message);
+            let key = self.scene.desk.settings.match_by.key_of(&message);
+            self.scene.desk.late(now, key.unwrap(), &message);
         }
     }
 
@@ -514,6 +516,9 @@ impl World {
         if self.mutant == Mutant::None && self.scene.desk.stans.in_use() != 0 {
             self.verdict.faults.push("a STAN leaked".to_owned());
         }
+        if self.mutant == Mutant::None && self.scene.desk.keys.open() != 0 {
+            self.verdict.faults.push("a key leaked".to_owned());
+        }
         self.verdict
     }
 
@@ -578,8 +583,21 @@ impl World {
     }
 }
 
+/// Keys under which a simulated bank matches; that of the first is counted per terminal.
+const MATCH_BY: [&[MatchElement]; 3] = [
+    &[MatchElement::Stan, MatchElement::Terminal],
+    &[MatchElement::Stan],
+    &[MatchElement::TransmissionTime, MatchElement::Rrn],
+];
+
 fn settings_of(seed: u64) -> impl FnOnce(&mut BankSettings) {
     move |settings| {
+        let way = (seed / 2 % 3) as usize;
+        settings.match_by = MatchElements::new(MATCH_BY[way].iter().copied()).unwrap();
+        settings.stan_per = match way {
+            0 => StanPer::Terminal,
+            _ => StanPer::Bank,
+        };
         settings.records_max = 1_000_000;
         settings.reversal.in_flight_max = 1 + (seed % 5) as usize;
         settings.reversal.budget = Duration::from_secs(1_000_000);

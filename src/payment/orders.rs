@@ -1,0 +1,220 @@
+//! The part of the desk that takes payments in: whether one can be sent, and its record and message if so.
+//!
+//! It must never let a payment pass that is known already, nor change anything for one that it refuses.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+
+use super::{
+    Money, Payment, PaymentAnswer, PaymentKey,
+    build::{self, BuildError},
+    desk::{Desk, RecordId, utc_ms},
+    record::{Record, Response},
+    recording::Recording,
+    state::State,
+};
+use crate::{
+    digest::Digest,
+    iso8583::{MatchKey, Message, Stan, amount, session::Now},
+    outbox::Reply,
+    outcome::Reason,
+};
+
+/// A payment that a caller wants made.
+pub(super) struct Order {
+    pub(super) key: PaymentKey,
+    pub(super) payment: Payment,
+    pub(super) deadline: Instant,
+    pub(super) reply: Reply<PaymentAnswer>,
+}
+
+/// What a payment that can be sent needs for its record.
+struct Admitted {
+    stan: Stan,
+    amount: Option<Money>,
+    key: MatchKey,
+    outgoing: Bytes,
+    request: Message,
+    retrieval_reference: Bytes,
+}
+
+impl Admitted {
+    fn into_record(self, number: u64, order: Order, fingerprint: Digest, now: Now) -> Record {
+        Record {
+            number,
+            key: order.key,
+            fingerprint,
+            began_utc_ms: utc_ms(now),
+            ended_utc_ms: 0,
+            amount: self
+                .amount
+                .map(|money| amount::zero_filled(money.amount_minor())),
+            state: State::Journalling,
+            recording: Recording::default(),
+            retained_until: None,
+            deadline: order.deadline,
+            stan: self.stan,
+            stan_is_held: true,
+            outgoing: self.outgoing,
+            request: self.request,
+            retrieval_reference: self.retrieval_reference,
+            reason: None,
+            response: Response::default(),
+            late_response_code: Bytes::new(),
+            actual_amount_minor: None,
+            reversal: None,
+            resolution: None,
+            waiting: vec![order.reply],
+        }
+    }
+}
+
+/// A request, once as it is sent and once as it is kept.
+struct Encoded {
+    key: MatchKey,
+    outgoing: Bytes,
+    kept: Message,
+    retrieval_reference: Bytes,
+}
+
+impl Desk {
+    /// Takes a payment, whose rows in the journal get the number if it comes to any. The outcome of
+    /// one that is known already is told again.
+    pub(super) fn transact(&mut self, now: Now, number: u64, order: Order) {
+        let fingerprint = order.payment.fingerprint(self.digest_key);
+        if let Some(&id) = self.by_key.get(&order.key) {
+            self.repeat(id, fingerprint, order.reply);
+            return;
+        }
+        match self.admit(now, &order.key, &order.payment) {
+            Ok(admitted) => {
+                let key = admitted.key;
+                let record = admitted.into_record(number, order, fingerprint, now);
+                self.begin(record, key);
+            }
+            Err((reason, detail)) => {
+                let mut answer = PaymentAnswer::not_sent(reason, detail);
+                answer.bank = Some(Arc::clone(&self.bank));
+                self.metrics.not_sent.increment(1);
+                self.out.answers.push(order.reply, answer);
+            }
+        }
+    }
+
+    /// The same id again: the stored outcome, or a refusal if the body is another.
+    fn repeat(&mut self, id: RecordId, fingerprint: Digest, reply: Reply<PaymentAnswer>) {
+        let Some(record) = self.records.get_mut(id as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        if record.fingerprint != fingerprint {
+            let detail = "payment_id: used before for another payment; give each payment its own";
+            let answer = PaymentAnswer::not_sent(Reason::IdReused, detail);
+            self.metrics.not_sent.increment(1);
+            self.out.answers.push(reply, answer);
+        } else if record.tells_outcome() {
+            self.out.answers.push(reply, record.answer(&self.bank));
+        } else {
+            record.waiting.push(reply);
+        }
+    }
+
+    /// Whether a payment can be sent, and what is needed for it. The error is for its caller.
+    fn admit(
+        &mut self,
+        now: Now,
+        key: &PaymentKey,
+        payment: &Payment,
+    ) -> Result<Admitted, (Reason, String)> {
+        if self.journal_fails {
+            let detail = "the journal cannot be written; /ready says why";
+            return Err((Reason::Journal, detail.to_owned()));
+        }
+        if self.by_key.len() >= self.settings.records_max && !self.forget_oldest(|_| true) {
+            let detail = "every record of this bank is open; raise records_max";
+            return Err((Reason::QueueFull, detail.to_owned()));
+        }
+        let terminal = build::terminal(payment, &self.settings);
+        let Some(stan) = self.stans.hold(&terminal) else {
+            let detail = "too many exchanges with this bank are open";
+            return Err((Reason::QueueFull, detail.to_owned()));
+        };
+        let encoded = self
+            .encode_request(payment, stan, now)
+            .map_err(|detail| (Reason::Invalid, detail))
+            .and_then(|encoded| self.refuse_busy(encoded))
+            .and_then(|encoded| self.register(key).map(|()| encoded));
+        match encoded {
+            Ok(encoded) => Ok(Admitted {
+                stan,
+                amount: payment.transaction.amount(),
+                key: encoded.key,
+                outgoing: encoded.outgoing,
+                request: encoded.kept,
+                retrieval_reference: encoded.retrieval_reference,
+            }),
+            Err(refusal) => {
+                self.stans.release(stan, &terminal);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Refuses a request under the key of an open exchange. One whose key has the STAN in it never is,
+    /// because that STAN is free.
+    fn refuse_busy(&self, encoded: Encoded) -> Result<Encoded, (Reason, String)> {
+        if self.keys.is_free(encoded.key) {
+            return Ok(encoded);
+        }
+        let detail = format!(
+            "retrieval_reference: another payment with the same {} is open at this bank, which could \
+             not tell their answers apart; give each its own",
+            self.settings.match_by
+        );
+        Err((Reason::Invalid, detail))
+    }
+
+    /// Makes the id mean this bank's payment. Another bank's desk may have been quicker.
+    fn register(&self, key: &PaymentKey) -> Result<(), (Reason, String)> {
+        let owner = self
+            .registry
+            .entry(key.clone())
+            .or_insert_with(|| Arc::clone(&self.bank));
+        if *owner == self.bank {
+            return Ok(());
+        }
+        let detail = "payment_id: used a moment ago for another bank";
+        Err((Reason::IdReused, detail.to_owned()))
+    }
+
+    /// Keeps the record and asks for it to be made durable.
+    fn begin(&mut self, record: Record, key: MatchKey) {
+        let own_key = record.key.clone();
+        let id = self.store(record);
+        self.by_key.insert(own_key, id);
+        self.keys.hold(key, id);
+        self.write(id);
+    }
+
+    fn encode_request(
+        &mut self,
+        payment: &Payment,
+        stan: Stan,
+        now: Now,
+    ) -> Result<Encoded, String> {
+        let mut message = build::request(payment, &self.settings, stan, now)
+            .map_err(|error: BuildError| error.to_string())?;
+        let reference = message.get(37).map(Bytes::copy_from_slice);
+        let outgoing = self.encode(&message)?;
+        let key = self.settings.match_by.key_of(&message);
+        let key = key.map_err(|error| error.to_string())?;
+        build::keep_for_reversal(&mut message);
+        Ok(Encoded {
+            key,
+            outgoing,
+            // A clone takes no more room than it needs.
+            kept: message.clone(),
+            retrieval_reference: reference.unwrap_or_default(),
+        })
+    }
+}
