@@ -4,16 +4,18 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const CONTRACT: [&str; 5] = [
+const CONTRACT: [&str; 7] = [
     "sampan/v1/outcome.proto",
     "sampan/v1/messaging.proto",
     "sampan/v1/payments.proto",
+    "sampan/v1/bank_events.proto",
     "sampan/v1/reversals.proto",
+    "sampan/v1/totals.proto",
     "sampan/v1/links.proto",
 ];
 
 /// Messages that carry card data or message text: `src/rpc/debug.rs` shows them without it.
-const SECRETIVE: [&str; 9] = [
+const SECRETIVE: [&str; 10] = [
     ".sampan.v1.SubmitRequest",
     ".sampan.v1.BinaryBody",
     ".sampan.v1.Address",
@@ -23,6 +25,7 @@ const SECRETIVE: [&str; 9] = [
     ".sampan.v1.Receipt",
     ".sampan.v1.TransactRequest",
     ".sampan.v1.Element",
+    ".sampan.v1.BankEvent",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

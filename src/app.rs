@@ -28,12 +28,13 @@ use tracing::{error, info, warn};
 use self::ledger::Ledger;
 use crate::{
     admin::{Admin, Port},
+    clerk::Clerk,
     clock,
     config::Config,
     inbox::{Inbox, InboxSettings},
     journal::{self, Durable},
     link::{
-        self, BankJob, Door, DoorError, Late, Requests, Unsupported,
+        self, BankJob, Door, DoorError, Late, Requests,
         settings::{BankSettings, LinkSettings, SmscSettings},
     },
     links::Links,
@@ -325,6 +326,7 @@ struct Peers {
     registry: Registry,
     link_tasks: Vec<JoinHandle<()>>,
     door_tasks: Vec<JoinHandle<()>>,
+    /// Those of the desks and of the clerks.
     desk_tasks: Vec<JoinHandle<()>>,
 }
 
@@ -350,7 +352,7 @@ impl Peers {
             peers.start_smsc(Arc::new(settings), door, inbox, metrics);
         }
         for (settings, door) in banks.into_iter().zip(bank_doors) {
-            let started = peers.start_bank(Arc::new(settings), door, ledger, metrics);
+            let started = peers.start_bank(Arc::new(settings), door, (ledger, inbox), metrics);
             if let Err(error) = started {
                 peers.abort();
                 return Err(error.into());
@@ -383,7 +385,7 @@ impl Peers {
         &mut self,
         settings: Arc<BankSettings>,
         door: Option<Door>,
-        ledger: &mut Ledger,
+        (ledger, inbox): (&mut Ledger, &Arc<Inbox>),
         metrics: &Metrics,
     ) -> Result<(), RecoveryError> {
         let (kept, stans) = ledger.take(&settings);
@@ -396,14 +398,20 @@ impl Peers {
             kept,
         })?;
         let late: Arc<dyn Late> = Arc::<BankDesk>::clone(&desk);
-        let unsupported = Unsupported::new(settings.session.unsupported_code.clone());
-        let requests: Arc<dyn Requests> = Arc::new(unsupported);
+        let (clerk, clerk_task) = Clerk::new(
+            Arc::clone(&settings),
+            Arc::clone(&desk),
+            Arc::clone(inbox),
+            metrics.bank_asked(&settings.link.peer),
+        );
+        let requests: Arc<dyn Requests> = Arc::new(clerk);
         let started = link::start_bank(&settings, door, (&late, &requests), &stans, metrics);
         self.door_tasks.extend(started.door);
         let (links, tasks): (Vec<_>, Vec<_>) = started.links.into_iter().unzip();
         let pool = Arc::new(Pool::new(Arc::clone(&settings.link.peer), links));
         let task = unstarted.run(Arc::clone(&pool));
         self.desk_tasks.push(tokio::spawn(task));
+        self.desk_tasks.push(tokio::spawn(clerk_task.run()));
         self.link_tasks.extend(tasks);
         self.bank_pools.push(pool);
         self.desks.push(desk);
@@ -508,8 +516,8 @@ fn limiter(clients: &[ClientSettings], metrics: &Metrics) -> Limiter {
 fn open_store(path: Option<&Path>, metrics: &Metrics) -> Result<Store, StartError> {
     let Some(path) = path else {
         warn!(
-            "there is no [store]: MO and receipts are kept in memory, and a restart forgets those \
-             that no upstream service has acknowledged, though the SMSCs were told that they are safe"
+            "there is no [store]: MO, receipts and what banks begin are kept in memory, and a restart \
+             forgets what no upstream service has acknowledged, though its peer was told that it is safe"
         );
         return Ok(Store::in_memory_with(metrics.store()));
     };

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | the process | [`cli`], [`app`], [`admin`], [`config`] |
 //! | the contract | [`rpc`] |
-//! | what a request becomes | [`messaging`], [`payment`], [`links`], with [`route`], [`journal`], [`inbox`], [`receipts`], [`requests`] beside them, on [`store`] |
+//! | what a request becomes | [`messaging`], [`payment`], [`clerk`], [`links`], with [`route`], [`journal`], [`inbox`], [`receipts`], [`requests`] beside them, on [`store`] |
 //! | the peers | [`pool`], [`link`] |
 //! | the protocols, pure | [`smpp`], [`iso8583`], [`window`], [`rate`] |
 //! | shared words | [`message`], [`outcome`], [`outbox`], [`client`], [`clock`], [`status`], [`metrics`], [`tap`] |
@@ -24,6 +24,7 @@
 pub mod admin;
 pub mod aged;
 pub mod app;
+pub mod clerk;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -19,6 +19,7 @@ const FLOORS: &[&[&str]] = &[
     &["link"],
     &["pool"],
     &["messaging", "payment", "links"],
+    &["clerk"],
     &["rpc", "admin"],
     &["config"],
     &["app"],

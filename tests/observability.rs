@@ -51,6 +51,7 @@ fn rendered() -> String {
         let _door = metrics.door(kind, "peer");
     }
     let _bank_link = metrics.bank_link("bank", "bank/1");
+    let _bank_asked = metrics.bank_asked("bank");
     let _messages = metrics.messages("smsc");
     let _payments = metrics.payments("bank");
     for kind in ["ca", "client"] {

@@ -23,11 +23,13 @@ mod links;
 mod payment;
 mod pcap;
 mod preview;
+mod receive;
 mod report;
 mod reversals;
 mod route;
 pub mod run;
 mod send;
+mod totals;
 mod trace;
 
 /// How a command ended.
@@ -133,6 +135,10 @@ enum Command {
     /// See what banks have not taken back yet, try it again, settle it by hand.
     #[command(subcommand)]
     Reversals(reversals::ReversalsArgs),
+    /// Print what waits for an upstream service: MO, receipts, chargebacks. Leaves it there unless --take.
+    Receive(receive::ReceiveArgs),
+    /// Compare a bank's totals of a day with ours. Exit code 0 only if they agree.
+    Totals(totals::TotalsArgs),
     /// List the links of a running router, drain them, take them back into service.
     Links(links::LinksArgs),
     /// Look at the recorded payments while the router does not run. Card data is masked.
@@ -160,6 +166,8 @@ pub fn main() -> Exit {
         Command::Lookup(args) => payment::lookup(args),
         Command::Reverse(args) => payment::reverse(args),
         Command::Reversals(args) => reversals::reversals(args),
+        Command::Receive(args) => receive::receive(args),
+        Command::Totals(args) => totals::totals(args),
         Command::Links(args) => links::links(args),
         Command::Journal(args) => journal::journal(args),
         Command::Trace(args) => trace::trace(args),

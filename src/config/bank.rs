@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::{
-    bank_match, bank_security,
+    bank_asked, bank_match, bank_security,
     files::Surroundings,
     form,
     peer::{self, Kind, LinkDefaults, MILLIS_MAX, Peers},
@@ -95,6 +95,7 @@ pub(super) fn read(
     let approved_codes = codes(table, "approved_codes", &["00"]);
     let records_max = table.number("records_max", 1_000_000, 1..=RECORDS_MAX);
     let retention = table.seconds("retention_s", 86_400, 0..=SECONDS_MAX);
+    let asked = bank_asked::read(table, retention);
     let reversal = table.table("reversal", |table| reversal(table, dialect.as_deref()));
     let matching = matching?;
     Some(BankSettings {
@@ -115,6 +116,7 @@ pub(super) fn read(
         pos_condition: pos_condition?,
         local_offset: local_offset?,
         reversal: reversal?,
+        asked: asked?,
         records_max,
         retention,
     })

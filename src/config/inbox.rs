@@ -11,12 +11,15 @@ use super::{
     taken::Taken,
 };
 use crate::inbox::{
-    BACKLOG_MAX_BYTES_DEFAULT, BACKLOG_MAX_DEFAULT, InboxSettings, NumberPattern,
-    SubscriptionSettings, fold,
+    BACKLOG_MAX_BYTES_DEFAULT, BACKLOG_MAX_DEFAULT, BANK_DUPLICATE_WINDOW_DEFAULT, InboxSettings,
+    NumberPattern, SubscriptionSettings, fold,
 };
 
 /// The longest time in which a repetition is looked for: an SMSC that is gone for a day starts anew.
 const DUPLICATE_WINDOW_MAX_S: u64 = 86_400;
+
+/// The same for banks: what is older is a matter for the bank's books.
+const BANK_DUPLICATE_WINDOW_MAX_S: u64 = 30 * 86_400;
 
 /// Events of one subscription at most; each takes about a kilobyte of memory.
 const BACKLOG_MAX: usize = 10_000_000;
@@ -36,6 +39,11 @@ pub(super) fn inbox(table: &Table<'_>) -> InboxSettings {
     InboxSettings {
         redeliver_after: table.millis("redeliver_after_ms", 30_000, 1..=MILLIS_MAX),
         duplicate_window: table.seconds("duplicate_window_s", 120, 0..=longest_s),
+        bank_duplicate_window: table.seconds(
+            "bank_duplicate_window_s",
+            BANK_DUPLICATE_WINDOW_DEFAULT.as_secs(),
+            0..=BANK_DUPLICATE_WINDOW_MAX_S,
+        ),
         reassemble: table.boolean("reassemble", true),
         reassembly_timeout: table.millis("reassembly_timeout_ms", 60_000, 1..=MILLIS_MAX),
         subscriptions: Vec::new(),
@@ -62,15 +70,18 @@ pub(super) fn subscription(
     let client = client_named("client");
     let receipts_of = client_named("receipts_of");
     let smscs = table.elements("smscs");
-    let (messages, receipts) = (
+    let banks = table.elements("banks");
+    let (messages, receipts, bank_events) = (
         table.boolean("messages", true),
         table.boolean("receipts", true),
+        // A service that was made for messages is not sent chargebacks by surprise.
+        table.boolean("bank_events", false),
     );
-    if !messages && !receipts {
-        let what = "with neither messages nor receipts it gets nothing";
+    if !messages && !receipts && !bank_events {
+        let what = "with neither messages nor receipts nor bank_events it gets nothing";
         table.document().warn(table.place(), what, None);
     } else {
-        warn_of_idle_filters(table, messages, receipts);
+        warn_of_idle_filters(table, messages, receipts, bank_events);
     }
     let client = match client {
         Some(name) => Some(name?),
@@ -84,6 +95,8 @@ pub(super) fn subscription(
         client,
         messages,
         receipts,
+        bank_events,
+        banks: banks.iter().filter_map(|item| peers.bank(item)).collect(),
         smscs: smscs.iter().filter_map(|item| peers.smsc(item)).collect(),
         destinations: table.list("destinations", &[], NumberPattern::parse),
         keywords: table.list("keywords", &[], keyword),
@@ -98,13 +111,16 @@ pub(super) fn subscription(
     })
 }
 
-fn warn_of_idle_filters(table: &Table<'_>, messages: bool, receipts: bool) {
+fn warn_of_idle_filters(table: &Table<'_>, messages: bool, receipts: bool, bank_events: bool) {
     for (key, is_idle, of) in [
         ("destinations", !messages, "messages"),
         ("keywords", !messages, "messages"),
         ("receipts_of", !receipts, "receipts"),
+        ("banks", !bank_events, "bank_events"),
     ] {
-        if is_idle && let Some(item) = table.get(key) {
+        // A list that says "all" filters nothing.
+        let item = table.get(key).filter(|item| !item.is_empty_list());
+        if let Some(item) = item.filter(|_| is_idle) {
             let what = format!("is not looked at, because the subscription gets no {of}");
             item.warn(what, None);
         }

@@ -6,6 +6,7 @@
 //! and environment variables that the configuration names.
 
 mod bank;
+mod bank_asked;
 mod bank_match;
 mod bank_security;
 mod fault;

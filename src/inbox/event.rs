@@ -1,9 +1,10 @@
-//! What comes in from an SMSC, as upstream services get it. Words only: nothing here decides.
+//! What comes in from an SMSC or a bank, as upstream services get it. Words only: nothing here decides.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::bank_event::BankEvent;
 use crate::{
     message::Address,
     smpp::concatenation::{Concatenation, split_header},
@@ -90,25 +91,27 @@ pub struct AboutRequest {
     pub whole_state: u8,
 }
 
-/// The two kinds of event.
+/// The kinds of event.
 #[derive(Clone, PartialEq, Eq)]
 pub enum EventKind {
     /// From a subscriber of the mobile network.
     Message(MobileOriginated),
     /// From the SMSC, about a message that was sent.
     Receipt(Receipt),
+    /// From a bank, which began it of its own accord.
+    Bank(BankEvent),
 }
 
 /// An event for upstream services.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Where it comes from.
-    pub smsc: Arc<str>,
+    /// The SMSC or bank that it comes from.
+    pub peer: Arc<str>,
     /// Which link brought it.
     pub link: Arc<str>,
-    /// Who sent it.
+    /// Who sent it. Of a bank's event it is the bank, by its name: all that it begins stays in order.
     pub source: Address,
-    /// To which number.
+    /// To which number; of a bank's event empty.
     pub destination: Address,
     /// What it is.
     pub kind: EventKind,
@@ -134,6 +137,7 @@ impl Event {
                     + of_tlvs(&receipt.tlvs)
                     + receipt.request.as_ref().map_or(0, about)
             }
+            EventKind::Bank(event) => event.bytes(),
         };
         self.source.number.len() + self.destination.number.len() + carried
     }
@@ -146,7 +150,7 @@ pub struct Delivery {
     pub id: u64,
     /// What it is.
     pub event: Arc<Event>,
-    /// When the SMSC brought it, in milliseconds since 1970.
+    /// When its peer brought it, in milliseconds since 1970.
     pub received_at_ms: i64,
     /// It may have been handed over before.
     pub redelivered: bool,

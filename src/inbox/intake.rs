@@ -124,7 +124,7 @@ impl Inbox {
         if let EventKind::Receipt(receipt) = &mut event.kind {
             match self
                 .correlate
-                .correlate(now, &event.smsc, &event.source.number, receipt)
+                .correlate(now, &event.peer, &event.source.number, receipt)
             {
                 Correlation::Known(about) => receipt.request = Some(about),
                 Correlation::Unknown => {}
@@ -357,14 +357,7 @@ impl State {
             // The part is durable, or already in its whole: only the answer was lost.
             return Some(Verdict::Acknowledged);
         }
-        for at in one.subscriptions() {
-            let Subscription { settings, metrics } = &subscriptions[*at];
-            let refused = match self.lack(*at, one.bytes, settings) {
-                None => continue,
-                Some(Lack::Events) => &metrics.refused_full,
-                Some(Lack::Bytes) => &metrics.refused_bytes,
-            };
-            refused.increment(1);
+        if !self.has_room(one.subscriptions(), one.bytes, subscriptions) {
             return Some(Verdict::Later);
         }
         self.seen.arrives(one.fingerprint, connection);
@@ -378,6 +371,26 @@ impl State {
             self.reserved[*at].bytes += one.bytes;
         }
         None
+    }
+
+    /// Whether each of these has room for one more event of so many octets; counts the first that has
+    /// not.
+    pub(super) fn has_room(
+        &self,
+        wanted: &[usize],
+        bytes: usize,
+        subscriptions: &[Subscription],
+    ) -> bool {
+        wanted.iter().all(|at| {
+            let Subscription { settings, metrics } = &subscriptions[*at];
+            let refused = match self.lack(*at, bytes, settings) {
+                None => return true,
+                Some(Lack::Events) => &metrics.refused_full,
+                Some(Lack::Bytes) => &metrics.refused_bytes,
+            };
+            refused.increment(1);
+            false
+        })
     }
 
     /// What a subscription has too little of for one more event of so many octets.

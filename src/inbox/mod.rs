@@ -1,5 +1,5 @@
-//! What comes in from the SMSCs, mobile originated messages and delivery receipts, on its way to
-//! the upstream services.
+//! What comes in from the SMSCs, mobile originated messages and delivery receipts, and from the banks,
+//! what they begin of their own accord, on its way to the upstream services.
 //!
 //! ```text
 //!   link ──► offer ──► correlate ──► store (durable) ──► ESME_ROK
@@ -7,6 +7,8 @@
 //!                  parts ──► whole ◄─────┤
 //!                                        ▼
 //!                        queue of each subscription ──► consumer ──► acknowledged: row removed
+//!                                        ▲
+//!   bank ──► notices ──► store (durable) ┴──► the bank's answer
 //! ```
 //!
 //! A deliver_sm is answered positively only once the store has told that it is durable. What cannot
@@ -22,10 +24,13 @@
 //! send again has not arrived. The keys of rows are taken in this order and written in this order, so
 //! a key says the place of an event.
 
+mod bank_event;
 mod consumer;
 mod correlate;
 mod event;
+mod identities;
 mod intake;
+mod notices;
 mod queue;
 mod record;
 mod respond;
@@ -45,9 +50,12 @@ use std::{
 use bytes::Bytes;
 use tracing::{error, info, warn};
 
+pub use bank_event::{AboutPayment, BankEvent, Reconciliation};
 pub use consumer::{AttachError, Consumer};
 pub use correlate::{Correlate, Correlation, Uncorrelated};
 pub use event::{AboutRequest, Delivery, Event, EventKind, MobileOriginated, Receipt};
+pub use identities::{IDENTITIES_MAX, Identity};
+pub use notices::{Notice, Taken};
 pub use respond::{Respond, Responder, Verdict};
 pub use seen::SEEN_MAX;
 pub use state::WaitingParts;
@@ -86,6 +94,10 @@ pub const PARTS_MAX: usize = 50_000;
 /// which nobody needs, reach it.
 pub const PARTS_BYTES_MAX: usize = 64 << 20;
 
+/// For how long a bank's repeats are known if the configuration does not say: banks repeat a chargeback
+/// for days.
+pub const BANK_DUPLICATE_WINDOW_DEFAULT: Duration = Duration::from_secs(7 * 86_400);
+
 /// Rows that are removed with one write of tidying up: one that the store cannot take beside the
 /// traffic would be refused again and again.
 const REMOVE_MAX: usize = 10_000;
@@ -97,6 +109,8 @@ pub struct InboxSettings {
     pub redeliver_after: Duration,
     /// The same from an SMSC over another connection within this time is marked as redelivered.
     pub duplicate_window: Duration,
+    /// The same from a bank within this time makes no second event.
+    pub bank_duplicate_window: Duration,
     /// Whether long messages are put together.
     pub reassemble: bool,
     /// How long a message waits for its other parts.
@@ -110,6 +124,7 @@ impl Default for InboxSettings {
         Self {
             redeliver_after: Duration::from_secs(30),
             duplicate_window: Duration::from_secs(120),
+            bank_duplicate_window: BANK_DUPLICATE_WINDOW_DEFAULT,
             reassemble: true,
             reassembly_timeout: Duration::from_secs(60),
             subscriptions: Vec::new(),
@@ -134,7 +149,7 @@ pub struct Counts {
     pub oldest_age: Duration,
 }
 
-/// Events between SMSCs and subscribers.
+/// Events between SMSCs or banks and subscribers.
 pub struct Inbox {
     settings: InboxSettings,
     /// `default` comes first.
@@ -214,6 +229,10 @@ impl Inbox {
         let mut tidy: Vec<Change> = state.to_remove.drain(..count).map(remove).collect();
         if let Some(key) = state.seen.expire(now_ms) {
             let table = Table::Seen;
+            tidy.push(Change::RemoveBelow { table, key });
+        }
+        if let Some(key) = state.identities.expire(now_ms) {
+            let table = Table::BankSeen;
             tidy.push(Change::RemoveBelow { table, key });
         }
         drop(state);
@@ -373,6 +392,12 @@ fn load(
         state.next_seen = state.next_seen.max(key + 1);
         if let Some((at_ms, fingerprints)) = seen::decode(row) {
             state.seen.remember(key, at_ms, fingerprints, &None);
+        }
+    })?;
+    store.load(Table::BankSeen, &mut |key, row| {
+        state.next_identity = state.next_identity.max(key + 1);
+        if let Some((at_ms, identity)) = identities::decode(row) {
+            state.identities.remember(key, at_ms, identity);
         }
     })?;
     if events > 0 {

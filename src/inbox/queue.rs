@@ -410,7 +410,7 @@ mod tests {
         Delivery {
             id,
             event: Arc::new(Event {
-                smsc: "one".into(),
+                peer: "one".into(),
                 link: "one/1".into(),
                 source: address(format!("8490{source}")),
                 destination: address("8049".to_owned()),

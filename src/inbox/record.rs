@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 
-use super::event::{AboutRequest, Event, EventKind, MobileOriginated, Receipt};
-use crate::message::Address;
+use super::{
+    bank_event::{AboutPayment, BankEvent, Reconciliation},
+    event::{AboutRequest, Event, EventKind, MobileOriginated, Receipt},
+};
+use crate::{iso8583::Mti, message::Address};
 
 /// The first octet of every row; another form gets another number.
 const VERSION: u8 = 1;
@@ -26,13 +29,14 @@ pub(super) fn encode(subscription: Option<&str>, received_at_ms: i64, event: &Ev
     to.push(VERSION);
     optional(&mut to, subscription.map(str::as_bytes));
     to.extend(received_at_ms.to_be_bytes());
-    octets(&mut to, event.smsc.as_bytes());
+    octets(&mut to, event.peer.as_bytes());
     octets(&mut to, event.link.as_bytes());
     address(&mut to, &event.source);
     address(&mut to, &event.destination);
     match &event.kind {
         EventKind::Message(message) => put_message(&mut to, message),
         EventKind::Receipt(receipt) => put_receipt(&mut to, receipt),
+        EventKind::Bank(event) => put_bank_event(&mut to, event),
     }
     to
 }
@@ -65,6 +69,36 @@ fn put_receipt(to: &mut Vec<u8>, receipt: &Receipt) {
     if let Some(about) = about {
         octets(to, about.client.as_bytes());
         to.extend([about.part, about.parts, about.whole_state]);
+    }
+}
+
+fn put_bank_event(to: &mut Vec<u8>, event: &BankEvent) {
+    to.push(2);
+    to.extend(event.mti.digits());
+    put_elements(to, &event.elements);
+    let about = event.payment.as_ref();
+    optional(to, about.map(|about| about.payment_id.as_bytes()));
+    if let Some(about) = about {
+        octets(to, about.client.as_bytes());
+    }
+    let reconciliation = event.reconciliation.as_ref();
+    optional(to, reconciliation.map(|own| &own.settlement_code[..]));
+    if let Some(own) = reconciliation {
+        put_elements(to, &own.ours);
+        to.extend(own.open.to_be_bytes());
+    }
+}
+
+fn put_elements(to: &mut Vec<u8>, elements: &[(u8, Bytes)]) {
+    // There are 128 elements at most.
+    to.extend(
+        u32::try_from(elements.len())
+            .unwrap_or(u32::MAX)
+            .to_be_bytes(),
+    );
+    for (number, value) in elements {
+        to.push(*number);
+        octets(to, value);
     }
 }
 
@@ -113,13 +147,14 @@ pub(super) fn decode(row: &[u8]) -> Option<Record> {
         },
         received_at_ms: from.0.try_get_i64().ok()?,
         event: Event {
-            smsc: from.text()?,
+            peer: from.text()?,
             link: from.text()?,
             source: from.address()?,
             destination: from.address()?,
             kind: match from.octet()? {
                 0 => EventKind::Message(from.message()?),
                 1 => EventKind::Receipt(from.receipt()?),
+                2 => EventKind::Bank(from.bank_event()?),
                 _ => return None,
             },
         },
@@ -196,6 +231,41 @@ impl Reader {
             missing_parts: self.octets()?.to_vec(),
             tlvs: self.tlvs()?,
         })
+    }
+
+    fn bank_event(&mut self) -> Option<BankEvent> {
+        let digits = [self.octet()?, self.octet()?, self.octet()?, self.octet()?];
+        let mti = Mti::parse(digits).ok()?;
+        let elements = self.elements()?;
+        let payment = match self.optional()? {
+            None => None,
+            Some(payment_id) => Some(AboutPayment {
+                payment_id: text(&payment_id)?,
+                client: self.text()?,
+            }),
+        };
+        let reconciliation = match self.optional()? {
+            None => None,
+            Some(settlement_code) => Some(Reconciliation {
+                settlement_code,
+                ours: self.elements()?,
+                open: self.0.try_get_u64().ok()?,
+            }),
+        };
+        Some(BankEvent {
+            mti,
+            elements,
+            payment,
+            reconciliation,
+        })
+    }
+
+    fn elements(&mut self) -> Option<Vec<(u8, Bytes)>> {
+        let mut elements = Vec::new();
+        for _ in 0..self.count()? {
+            elements.push((self.octet()?, self.octets()?));
+        }
+        Some(elements)
     }
 
     fn receipt(&mut self) -> Option<Receipt> {

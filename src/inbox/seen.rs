@@ -30,7 +30,7 @@ pub(super) fn fingerprint(event: &Event) -> Fingerprint {
         hash.update(&octets.len().to_be_bytes());
         hash.update(octets);
     };
-    add(event.smsc.as_bytes());
+    add(event.peer.as_bytes());
     add(&event.source.number);
     add(&event.destination.number);
     let tlvs = match &event.kind {
@@ -38,13 +38,23 @@ pub(super) fn fingerprint(event: &Event) -> Fingerprint {
             add(&[0, message.esm_class, message.data_coding]);
             add(&message.user_data_header);
             add(&message.data);
-            &message.tlvs
+            &message.tlvs[..]
         }
         EventKind::Receipt(receipt) => {
             add(&[1, receipt.message_state]);
             add(&receipt.message_id);
             add(&receipt.data);
             &receipt.tlvs
+        }
+        // What it is a repeat of, a bank says itself; see the identities.
+        EventKind::Bank(event) => {
+            add(&[2]);
+            add(&event.mti.digits());
+            for (number, value) in &event.elements {
+                add(&[*number]);
+                add(value);
+            }
+            &[]
         }
     };
     for (tag, value) in tlvs {

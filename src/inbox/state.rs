@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::{
     InboxSettings, MESSAGES_IN_PARTS_MAX, PARTS_BYTES_MAX, PARTS_MAX,
     event::{Delivery, Event, EventKind},
+    identities::Identities,
     queue::Queue,
     respond::Responder,
     seen::Seen,
@@ -63,9 +64,11 @@ pub(super) struct State {
     pub reserved: Vec<Reserved>,
     pub next_key: u64,
     pub next_seen: u64,
+    pub next_identity: u64,
     pub next_consumer: u64,
     pub wakers: HashMap<u64, Arc<Notify>>,
     pub seen: Seen,
+    pub identities: Identities,
     /// The connection that each link has now.
     pub live: HashMap<Arc<str>, u64>,
     pub held: Vec<Held>,
@@ -90,9 +93,11 @@ impl State {
             reserved: vec![Reserved::default(); subscriptions],
             next_key: 1,
             next_seen: 1,
+            next_identity: 1,
             next_consumer: 1,
             wakers: HashMap::new(),
             seen: Seen::new(i64::try_from(window_ms).unwrap_or(i64::MAX)),
+            identities: Identities::new(settings.bank_duplicate_window),
             live: HashMap::new(),
             held: Vec::new(),
             parts: Assembly::new(Limits {
@@ -250,7 +255,7 @@ pub(super) fn place(event: &Event) -> Option<(Key, u8)> {
     };
     let part = message.concatenation()?;
     let key = Key {
-        scope: Arc::clone(&event.smsc),
+        scope: Arc::clone(&event.peer),
         source: event.source.number.clone(),
         destination: event.destination.number.clone(),
         reference: part.reference,

@@ -26,8 +26,12 @@ pub struct SubscriptionSettings {
     pub messages: bool,
     /// Whether it gets receipts.
     pub receipts: bool,
+    /// Whether it gets what banks begin.
+    pub bank_events: bool,
     /// Only from these SMSCs; empty means all.
     pub smscs: Vec<Arc<str>>,
+    /// Only from these banks; empty means all.
+    pub banks: Vec<Arc<str>>,
     /// Only messages to these numbers; empty means all.
     pub destinations: Vec<NumberPattern>,
     /// Only messages whose first word is one of these, as [`fold`] gives them; empty means all.
@@ -48,7 +52,9 @@ impl SubscriptionSettings {
             client: None,
             messages: true,
             receipts: true,
+            bank_events: true,
             smscs: Vec::new(),
+            banks: Vec::new(),
             destinations: Vec::new(),
             keywords: Vec::new(),
             receipts_of: None,
@@ -59,11 +65,12 @@ impl SubscriptionSettings {
 
     /// Whether the event is one of its.
     pub fn wants(&self, event: &Event) -> bool {
-        let from = self.smscs.is_empty() || self.smscs.contains(&event.smsc);
-        from && match &event.kind {
+        let from = |peers: &[Arc<str>]| any(peers, |peer| *peer == event.peer);
+        match &event.kind {
             EventKind::Message(message) => {
                 let number = &event.destination.number;
                 self.messages
+                    && from(&self.smscs)
                     && any(&self.destinations, |pattern| pattern.matches(number))
                     && (self.keywords.is_empty()
                         || keyword(message.text.as_deref())
@@ -71,11 +78,13 @@ impl SubscriptionSettings {
             }
             EventKind::Receipt(receipt) => {
                 self.receipts
+                    && from(&self.smscs)
                     && self.receipts_of.as_ref().is_none_or(|wanted| {
                         let about = receipt.request.as_ref();
                         about.is_some_and(|about| about.client == *wanted)
                     })
             }
+            EventKind::Bank(_) => self.bank_events && from(&self.banks),
         }
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn join(slots: &[Option<&Event>]) -> Option<Event> {
         .iter()
         .map(|slot| match &(*slot)?.kind {
             EventKind::Message(message) => Some(message),
-            EventKind::Receipt(_) => None,
+            EventKind::Receipt(_) | EventKind::Bank(_) => None,
         })
         .collect();
     let arrived = || parts.iter().copied().flatten();
@@ -82,7 +82,7 @@ mod tests {
             ..MobileOriginated::default()
         };
         Event {
-            smsc: "one".into(),
+            peer: "one".into(),
             link: "one/1".into(),
             source: address("1"),
             destination: address("1"),
@@ -93,7 +93,7 @@ mod tests {
     fn text_of(slots: &[Option<&Event>]) -> Option<String> {
         match join(slots).unwrap().kind {
             EventKind::Message(message) => message.text,
-            EventKind::Receipt(_) => panic!("a receipt"),
+            EventKind::Receipt(_) | EventKind::Bank(_) => panic!("no message"),
         }
     }
 

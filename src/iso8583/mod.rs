@@ -27,6 +27,7 @@ pub mod mask;
 pub mod match_key;
 pub mod message;
 pub mod mti;
+mod mti_pattern;
 pub mod original;
 pub mod security;
 pub mod session;
@@ -40,6 +41,7 @@ pub use frame::{Frame, FrameError, Framing};
 pub use match_key::{MatchElement, MatchElements, MatchKey};
 pub use message::Message;
 pub use mti::Mti;
+pub use mti_pattern::MtiPattern;
 pub use original::OriginalData;
 pub use stan::Stan;
 

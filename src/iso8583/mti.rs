@@ -192,6 +192,15 @@ impl Mti {
         Self { originator, ..self }
     }
 
+    /// Whether this is a chargeback, 0402 or 0422: a reversal that the card issuer begins.
+    pub const fn is_chargeback(self) -> bool {
+        let by_issuer = matches!(
+            self.originator,
+            Originator::Issuer | Originator::IssuerRepeat
+        );
+        by_issuer && matches!(self.class, Class::Reversal) && !self.is_response()
+    }
+
     /// Whether this answers a request or an advice.
     pub const fn is_response(self) -> bool {
         matches!(

@@ -30,7 +30,7 @@ pub struct Kept {
     /// DE11 of the request.
     pub stan: Stan,
     /// The request without what may not be kept. Card data.
-    pub request: Message,
+    pub request: Arc<Message>,
     /// What the bank answered, if it did.
     pub response: KeptResponse,
     /// DE39 of an answer that came after the outcome was told, or empty.
@@ -47,7 +47,7 @@ pub struct KeptResponse {
     /// DE38, or empty.
     pub authorization_id: Bytes,
     /// The other elements that may be told. They hold balances.
-    pub elements: Vec<(u8, Bytes)>,
+    pub elements: Arc<[(u8, Bytes)]>,
 }
 
 /// How far a payment is, as far as a restart has to know.

@@ -164,7 +164,7 @@ pub(super) fn decode(content: &[u8]) -> Result<Kept, Damaged> {
         fingerprint: Digest::from_bytes(from.array()?),
         began_utc_ms: i64::from_be_bytes(from.array()?),
         stan: stan(&mut from)?,
-        request: message(&mut from)?,
+        request: message(&mut from)?.into(),
         response: KeptResponse {
             code: from.bytes()?,
             authorization_id: from.bytes()?,

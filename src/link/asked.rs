@@ -35,8 +35,8 @@ pub struct BankRequest {
 }
 
 impl BankRequest {
-    /// Answers with a response code and nothing else.
-    pub fn refuse(self, response_code: &str) {
+    /// Answers with a response code and nothing else, if it wants an answer.
+    pub fn answer_with(self, response_code: &str) {
         let answer = answer::to(&self.message, response_code);
         if let Some((duty, answer)) = self.answer.zip(answer) {
             duty.fulfil(answer);
@@ -99,26 +99,6 @@ impl fmt::Debug for Duty {
     }
 }
 
-/// Serves nothing: every request is answered with the bank's code for what is not supported.
-pub struct Unsupported {
-    response_code: String,
-}
-
-impl Unsupported {
-    /// With this DE39.
-    pub fn new(response_code: String) -> Self {
-        Self { response_code }
-    }
-}
-
-impl Requests for Unsupported {
-    fn asked(&self, requests: Vec<BankRequest>) {
-        for request in requests {
-            request.refuse(&self.response_code);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -159,10 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_nobody_serves_is_answered_with_the_configured_code() {
+    fn a_request_is_answered_with_a_code_and_a_notification_is_not() {
         let link = Arc::new(Link::default());
-        let requests = ["0200", "0422", "0340"].map(|mti| asked(mti, &link));
-        Unsupported::new("40".into()).asked(requests.into());
+        for mti in ["0200", "0422", "0340"] {
+            asked(mti, &link).answer_with("40");
+        }
         let expected = [("0210", "40"), ("0432", "40")];
         let expected = expected.map(|(mti, code)| (3, mti.to_owned(), code.to_owned()));
         assert_eq!(answered(&link), expected, "a notification wants no answer");

@@ -25,9 +25,9 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn into_event(self, smsc: &Arc<str>, link: &Arc<str>) -> Event {
+    pub(super) fn into_event(self, peer: &Arc<str>, link: &Arc<str>) -> Event {
         Event {
-            smsc: Arc::clone(smsc),
+            peer: Arc::clone(peer),
             link: Arc::clone(link),
             source: self.source,
             destination: self.destination,

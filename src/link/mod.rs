@@ -31,7 +31,7 @@ use std::{sync::Arc, time::Instant};
 
 use tokio::task::JoinHandle;
 
-pub use asked::{BankRequest, Duty, Requests, Unsupported};
+pub use asked::{BankRequest, Duty, Requests};
 pub use bank::{BankJob, Exchange, Late};
 pub use door::{Door, DoorError};
 pub use lanes::{Lane, Queued};

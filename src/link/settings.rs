@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 pub use super::reach::{Dial, Greeting, Listen, Network, Reach};
 use crate::{
-    iso8583::{MatchElements, Mti, currency::Currency, dialect::Dialect},
+    iso8583::{MatchElements, Mti, MtiPattern, currency::Currency, dialect::Dialect},
     rate::Rate,
     receipts::SmscReceipts,
     smpp::{self, CommandStatus, compose::TextSettings},
@@ -133,6 +133,21 @@ pub struct ReversalSettings {
     pub retry_codes: Vec<String>,
 }
 
+/// What becomes of the messages that a bank begins of its own accord, network management apart.
+#[derive(Clone, Debug)]
+pub struct AskedSettings {
+    /// Those that become events for upstream services, and are acknowledged once these are durable.
+    pub hand_up: Vec<MtiPattern>,
+    /// Elements that such an event carries although they may not be shown otherwise.
+    pub elements: Vec<u8>,
+    /// Whether its reconciliations (05xx) are compared with the payments and answered.
+    pub reconcile: bool,
+    /// DE39 of the answer to a reconciliation that does not agree.
+    pub out_of_balance_code: String,
+    /// DE39 of the answer to what cannot be taken now: the bank is to send it again.
+    pub busy_code: String,
+}
+
 /// A bank and how to talk to it.
 #[derive(Clone)]
 pub struct BankSettings {
@@ -170,6 +185,8 @@ pub struct BankSettings {
     pub local_offset: time::UtcOffset,
     /// How it wants reversals.
     pub reversal: ReversalSettings,
+    /// What it may begin.
+    pub asked: AskedSettings,
     /// Payments kept for a look-up, final and open together.
     pub records_max: usize,
     /// How long a final payment is kept for a look-up.

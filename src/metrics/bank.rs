@@ -1,12 +1,16 @@
-//! The handles of what only links to banks have: requests of the bank's own, MACs and keys. They are
-//! fetched as a link comes into being, never per message.
+//! The handles of what only banks have: requests of the bank's own, MACs and keys, and what became of
+//! what it asked. They are fetched as a link or a bank comes into being, never per message.
 
 use metrics::{Counter, counter};
 
 use super::{
     Metrics,
-    names::{BANK_ANSWERS_HANDED_OVER, BANK_KEYS, BANK_MAC_FAILURES, BANK_REQUESTS},
+    names::{
+        BANK_ANSWERS_HANDED_OVER, BANK_ASKED, BANK_KEYS, BANK_MAC_FAILURES, BANK_RECONCILIATIONS,
+        BANK_REQUESTS,
+    },
 };
+use crate::iso8583::{Mti, mti::Class};
 
 impl Metrics {
     /// The handles of one link to a bank.
@@ -46,6 +50,81 @@ impl Metrics {
             ),
         })
     }
+}
+
+impl Metrics {
+    /// The handles of what one bank begins.
+    pub fn bank_asked(&self, bank: &str) -> BankAskedMetrics {
+        let of = |kind: &'static str| {
+            let fetch = |outcome: &'static str| {
+                let labels = [
+                    ("bank", bank.to_owned()),
+                    ("kind", kind.to_owned()),
+                    ("outcome", outcome.to_owned()),
+                ];
+                counter!(BANK_ASKED, &labels)
+            };
+            AskedMetrics {
+                durable: fetch("durable"),
+                repeated: fetch("repeated"),
+                later: fetch("later"),
+                declined: fetch("declined"),
+            }
+        };
+        let reconciled = |outcome: &'static str| counter!(BANK_RECONCILIATIONS, "bank" => bank.to_owned(), "outcome" => outcome);
+        self.with(|| BankAskedMetrics {
+            chargebacks: of("chargeback"),
+            reconciliations: of("reconciliation"),
+            others: of("other"),
+            in_balance: reconciled("in_balance"),
+            out_of_balance: reconciled("out_of_balance"),
+            incomparable: reconciled("incomparable"),
+        })
+    }
+}
+
+/// What one bank begins, network management apart.
+#[derive(Clone)]
+pub struct BankAskedMetrics {
+    chargebacks: AskedMetrics,
+    reconciliations: AskedMetrics,
+    others: AskedMetrics,
+    in_balance: Counter,
+    out_of_balance: Counter,
+    incomparable: Counter,
+}
+
+impl BankAskedMetrics {
+    /// Those of a message's kind.
+    pub fn of(&self, mti: Mti) -> &AskedMetrics {
+        match mti.class {
+            _ if mti.is_chargeback() => &self.chargebacks,
+            Class::Reconciliation => &self.reconciliations,
+            _ => &self.others,
+        }
+    }
+
+    /// Reconciliations that ended so; see the words of the metric.
+    pub fn reconciled(&self, outcome: &str) -> &Counter {
+        match outcome {
+            "in_balance" => &self.in_balance,
+            "out_of_balance" => &self.out_of_balance,
+            _ => &self.incomparable,
+        }
+    }
+}
+
+/// The same of one kind, by what became of it.
+#[allow(
+    missing_docs,
+    reason = "the metrics' meanings stand in one place, COUNTERS and GAUGES"
+)]
+#[derive(Clone)]
+pub struct AskedMetrics {
+    pub durable: Counter,
+    pub repeated: Counter,
+    pub later: Counter,
+    pub declined: Counter,
 }
 
 /// The handles of one link to a bank.

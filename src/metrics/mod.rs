@@ -32,7 +32,7 @@ mod payments;
 mod receipts;
 mod store;
 
-pub use bank::BankLinkMetrics;
+pub use bank::{AskedMetrics, BankAskedMetrics, BankLinkMetrics};
 pub use certificates::CertificateMetrics;
 pub use door::{DoorMetrics, WhyRefused};
 pub use inbox::{InboxMetrics, SubscriptionMetrics};

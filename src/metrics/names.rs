@@ -73,6 +73,14 @@ pub const COUNTERS: &[(&str, &str)] = &[
         "What the bank asked of its own accord and was answered, by request: network management, or the class of the message.",
     ),
     (
+        BANK_ASKED,
+        "What the bank began of its own accord, network management apart, by kind (chargeback, reconciliation or other) and by what became of it: durable, repeated, later (could not be stored, the bank sends it again) or declined (nobody takes it).",
+    ),
+    (
+        BANK_RECONCILIATIONS,
+        "Totals of a bank that were compared with ours, by outcome: in_balance, out_of_balance or incomparable (the bank told no day or no debits, or a payment of the day is forgotten).",
+    ),
+    (
         BANK_MAC_FAILURES,
         "Messages of a bank that were not believed because of their MAC, by why: missing, wrong or no_key.",
     ),
@@ -281,6 +289,8 @@ pub(super) const PAYMENT_RECORDS: &str = "sampan_payment_records";
 pub(super) const LATE_ANSWERS: &str = "sampan_late_answers_total";
 pub(super) const PEER_CERTIFICATE_EXPIRES: &str = "sampan_peer_certificate_expires_seconds";
 pub(super) const BANK_REQUESTS: &str = "sampan_bank_requests_total";
+pub(super) const BANK_ASKED: &str = "sampan_bank_asked_total";
+pub(super) const BANK_RECONCILIATIONS: &str = "sampan_bank_reconciliations_total";
 pub(super) const BANK_MAC_FAILURES: &str = "sampan_bank_mac_failures_total";
 pub(super) const BANK_KEYS: &str = "sampan_bank_session_keys_total";
 pub(super) const BANK_ANSWERS_HANDED_OVER: &str = "sampan_bank_answers_handed_over_total";

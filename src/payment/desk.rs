@@ -5,7 +5,7 @@
 //! hand out a message whose record is not durable, nor tell an outcome that a restart would not know.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     hash::RandomState,
     sync::Arc,
     time::Instant,
@@ -16,12 +16,14 @@ use tracing::warn;
 
 use super::{
     PaymentAnswer, PaymentKey, ReverseError,
+    by_stan::ByStan,
     keys::Keys,
     lines::Lines,
     record::{Record, Response, Stage},
     registry::Registry,
     stans::StanAllocator,
     state::{Decision, Event, State},
+    totals::{Evicted, SettlementDay},
     writing::Unwritten,
 };
 use crate::{
@@ -53,10 +55,15 @@ pub(super) struct Desk {
     /// Says which card a reversal is about, for the order of reversals.
     pub(super) hasher: RandomState,
     pub(super) registry: Registry,
-    pub(super) records: Vec<Option<Record>>,
+    pub(super) records: Vec<Option<Box<Record>>>,
     pub(super) free: Vec<RecordId>,
     pub(super) by_key: HashMap<PaymentKey, RecordId>,
     pub(super) keys: Keys,
+    pub(super) evicted: Evicted,
+    /// The totals that the bank has told, by day.
+    pub(super) theirs: BTreeMap<SettlementDay, Vec<(u8, Bytes)>>,
+    /// All payments by the STAN of their request.
+    pub(super) by_stan: ByStan,
     /// Settled payments in the order in which their retention ends. An approved payment that is
     /// taken back leaves a stale entry behind, which its record does not know.
     pub(super) retained: VecDeque<(Instant, RecordId)>,
@@ -139,6 +146,9 @@ impl Desk {
             free: Vec::new(),
             by_key: HashMap::new(),
             keys: Keys::default(),
+            by_stan: ByStan::new(),
+            evicted: Evicted::new(),
+            theirs: BTreeMap::new(),
             retained: VecDeque::new(),
             settled: 0,
             open_reversals: BTreeSet::new(),
@@ -161,7 +171,14 @@ impl Desk {
         }
     }
 
-    pub(super) fn store(&mut self, record: Record) -> RecordId {
+    pub(super) fn store(&mut self, record: Box<Record>) -> RecordId {
+        let stan = record.stan;
+        let id = self.place(record);
+        self.by_stan.insert(stan, id);
+        id
+    }
+
+    fn place(&mut self, record: Box<Record>) -> RecordId {
         if let Some(id) = self.free.pop()
             && let Some(slot) = self.records.get_mut(id as usize)
         {
@@ -394,6 +411,6 @@ impl Desk {
     }
 
     pub(super) fn record(&mut self, id: RecordId) -> Option<&mut Record> {
-        self.records.get_mut(id as usize)?.as_mut()
+        self.records.get_mut(id as usize)?.as_deref_mut()
     }
 }

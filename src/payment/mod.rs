@@ -5,12 +5,14 @@
 //! way in.
 
 mod build;
+mod by_stan;
 mod desk;
 mod fingerprint;
 mod keys;
 mod lines;
 mod operator;
 mod orders;
+mod originals;
 mod record;
 mod recording;
 mod recovery;
@@ -24,15 +26,18 @@ pub mod state;
 mod task;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod writing;
 
 pub use crate::client::{PaymentId, PaymentKey};
 pub use operator::{OpenReversal, OperatorError};
+pub use originals::AboutOriginal;
 pub use recovery::RecoveryError;
 pub use registry::Registry;
 pub use service::Payments;
 pub use stans::StanAllocator;
 pub use task::{BankDesk, Opening, Unstarted};
+pub use totals::{Balance, DayBooks, SettlementDay, Sum, Totals, told as told_totals};
 
 use std::{fmt, sync::Arc, time::Instant};
 
@@ -356,7 +361,7 @@ pub struct PaymentAnswer {
     /// DE38 of the answer, or empty.
     pub authorization_id: Bytes,
     /// The other elements of the answer that are not card data.
-    pub elements: Vec<(u8, Bytes)>,
+    pub elements: Arc<[(u8, Bytes)]>,
     /// The reversal, if there is one.
     pub reversal: Option<ReversalStatus>,
     /// DE39 of an answer that came after the outcome was told, or empty.
@@ -390,7 +395,7 @@ impl PaymentAnswer {
             retrieval_reference: Bytes::new(),
             response_code: Bytes::new(),
             authorization_id: Bytes::new(),
-            elements: Vec::new(),
+            elements: Arc::default(),
             reversal: None,
             late_response_code: Bytes::new(),
         }

@@ -35,13 +35,13 @@ struct Admitted {
     amount: Option<Money>,
     key: MatchKey,
     outgoing: Bytes,
-    request: Message,
+    request: Arc<Message>,
     retrieval_reference: Bytes,
 }
 
 impl Admitted {
-    fn into_record(self, number: u64, order: Order, fingerprint: Digest, now: Now) -> Record {
-        Record {
+    fn into_record(self, number: u64, order: Order, fingerprint: Digest, now: Now) -> Box<Record> {
+        Box::new(Record {
             number,
             key: order.key,
             fingerprint,
@@ -66,7 +66,7 @@ impl Admitted {
             reversal: None,
             resolution: None,
             waiting: vec![order.reply],
-        }
+        })
     }
 }
 
@@ -74,7 +74,7 @@ impl Admitted {
 struct Encoded {
     key: MatchKey,
     outgoing: Bytes,
-    kept: Message,
+    kept: Arc<Message>,
     retrieval_reference: Bytes,
 }
 
@@ -130,7 +130,7 @@ impl Desk {
             let detail = "the journal cannot be written; /ready says why";
             return Err((Reason::Journal, detail.to_owned()));
         }
-        if self.by_key.len() >= self.settings.records_max && !self.forget_oldest(|_| true) {
+        if self.by_key.len() >= self.settings.records_max && !self.evict_oldest() {
             let detail = "every record of this bank is open; raise records_max";
             return Err((Reason::QueueFull, detail.to_owned()));
         }
@@ -188,7 +188,7 @@ impl Desk {
     }
 
     /// Keeps the record and asks for it to be made durable.
-    fn begin(&mut self, record: Record, key: MatchKey) {
+    fn begin(&mut self, record: Box<Record>, key: MatchKey) {
         let own_key = record.key.clone();
         let id = self.store(record);
         self.by_key.insert(own_key, id);
@@ -213,7 +213,7 @@ impl Desk {
             key,
             outgoing,
             // A clone takes no more room than it needs.
-            kept: message.clone(),
+            kept: Arc::new(message.clone()),
             retrieval_reference: reference.unwrap_or_default(),
         })
     }

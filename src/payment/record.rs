@@ -1,6 +1,9 @@
 //! What is kept of one payment, from the request to the end of its retention.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 
@@ -45,7 +48,7 @@ pub(super) struct Record {
     /// tracks, and so is kept no longer.
     pub(super) outgoing: Bytes,
     /// The request without what may not be kept. Card data.
-    pub(super) request: Message,
+    pub(super) request: Arc<Message>,
     pub(super) retrieval_reference: Bytes,
     /// Why it is in this state, if an answer does not say.
     pub(super) reason: Option<Reason>,
@@ -75,28 +78,40 @@ pub(super) struct Resolution {
 pub(super) struct Response {
     pub(super) code: Bytes,
     pub(super) authorization_id: Bytes,
-    pub(super) elements: Vec<(u8, Bytes)>,
+    pub(super) elements: Arc<[(u8, Bytes)]>,
 }
 
 impl Response {
     /// What may be told of an answer: card data is left out.
     pub(super) fn of(message: &Message) -> Self {
-        let value = |number| message.get(number).map(Bytes::copy_from_slice);
         // The others are told by fields of their own, or stand in the request.
         const TOLD_ELSEWHERE: [u8; 8] = [2, 3, 7, 11, 37, 38, 39, 65];
         const BALANCES_AND_TEXTS: [u8; 3] = [44, 48, 54];
-        let elements = message
-            .iter()
-            .filter(|(number, _)| !TOLD_ELSEWHERE.contains(number))
-            .filter(|(number, _)| {
-                disclosure(*number) == Disclosure::Clear || BALANCES_AND_TEXTS.contains(number)
-            })
-            .map(|(number, value)| (number, Bytes::copy_from_slice(value)))
-            .collect();
+        let is_told = |number| {
+            !TOLD_ELSEWHERE.contains(&number)
+                && (disclosure(number) == Disclosure::Clear || BALANCES_AND_TEXTS.contains(&number))
+        };
+        let told = || message.iter().filter(|(number, _)| is_told(*number));
+        // Room for the answer of a usual bank, to be filled without growing.
+        const USUAL_BYTES: usize = 256;
+        // One buffer for all of them, and not the frame that they came in: it has the card's data.
+        let value = |number| message.get(number).unwrap_or_default();
+        let mut octets = Vec::with_capacity(USUAL_BYTES);
+        for value in [value(39), value(38)]
+            .into_iter()
+            .chain(told().map(|(_, value)| value))
+        {
+            octets.extend_from_slice(value);
+        }
+        octets.shrink_to_fit();
+        let mut rest = Bytes::from(octets);
+        let mut next = |value: &[u8]| rest.split_to(value.len().min(rest.len()));
         Self {
-            code: value(39).unwrap_or_default(),
-            authorization_id: value(38).unwrap_or_default(),
-            elements,
+            code: next(value(39)),
+            authorization_id: next(value(38)),
+            elements: told()
+                .map(|(number, value)| (number, next(value)))
+                .collect(),
         }
     }
 }
@@ -215,11 +230,11 @@ impl Record {
     }
 
     /// What a caller is told of it now.
-    pub(super) fn answer(&self, bank: &std::sync::Arc<str>) -> PaymentAnswer {
+    pub(super) fn answer(&self, bank: &Arc<str>) -> PaymentAnswer {
         let sent = self.state != State::NotSent;
         let told = self.told_state();
         let mut answer = PaymentAnswer {
-            bank: Some(std::sync::Arc::clone(bank)),
+            bank: Some(Arc::clone(bank)),
             stan: sent.then_some(self.stan),
             retrieval_reference: match sent {
                 true => self.retrieval_reference.clone(),

@@ -122,7 +122,7 @@ impl Desk {
             let found = self.settings.match_by.key_of(&kept.request);
             found.map_err(|error| at_fault(error.to_string()))?;
         }
-        let record = Record {
+        let record = Box::new(Record {
             number,
             fingerprint: kept.fingerprint,
             began_utc_ms: kept.began_utc_ms,
@@ -145,7 +145,7 @@ impl Desk {
             resolution,
             waiting: Vec::new(),
             key: kept.key,
-        };
+        });
         let key = record.key.clone();
         let id = self.store(record);
         self.registry.insert(key.clone(), Arc::clone(&self.bank));

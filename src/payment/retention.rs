@@ -10,6 +10,7 @@ use super::{
     record::{Record, Stage},
     stans::terminal,
     state::State,
+    totals,
 };
 use crate::{
     iso8583::session::Now,
@@ -123,6 +124,10 @@ impl Desk {
     /// Forgets the payment that has been settled for longest, if its retention may end; false if
     /// there was none to forget.
     pub(super) fn forget_oldest(&mut self, may_end: impl Fn(Instant) -> bool) -> bool {
+        self.take_oldest(may_end).is_some()
+    }
+
+    fn take_oldest(&mut self, may_end: impl Fn(Instant) -> bool) -> Option<Box<Record>> {
         while let Some((ends, id)) = self.retained.pop_front_if(|(ends, _)| may_end(*ends)) {
             let is_stale = self
                 .record(id)
@@ -133,14 +138,23 @@ impl Desk {
             if self.is_on_the_wire(id) {
                 // Its link still knows it by its place, which must not mean another payment yet.
                 self.keep_longer(id, ends + self.settings.link.response_timeout);
-                return false;
+                return None;
             }
             if let Some(record) = self.records.get_mut(id as usize).and_then(Option::take) {
-                self.forget(id, record);
-                return true;
+                self.forget(id, &record);
+                return Some(record);
             }
         }
-        false
+        None
+    }
+
+    /// Forgets the payment that has been settled for longest to make room; false if all are open.
+    pub(super) fn evict_oldest(&mut self) -> bool {
+        let evicted = self.take_oldest(|_| true);
+        if let Some(record) = &evicted {
+            self.evicted.extend(totals::day_of(record));
+        }
+        evicted.is_some()
     }
 
     /// An operator may end a payment while its reversal is on the wire.
@@ -156,11 +170,12 @@ impl Desk {
         self.retained.push_back((ends, id));
     }
 
-    fn forget(&mut self, id: RecordId, record: Record) {
+    fn forget(&mut self, id: RecordId, record: &Record) {
         if let Ok(key) = self.settings.match_by.key_of(&record.request) {
             self.keys.forget(key, id);
         }
         self.settled -= 1;
+        self.by_stan.remove(record.stan, id);
         self.by_key.remove(&record.key);
         self.registry.remove(&record.key);
         if record.recording.has_anything() {

@@ -5,8 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use arc_swap::ArcSwap;
 
 use super::{
-    OpenReversal, OperatorError, PaymentAnswer, PaymentId, PaymentKey, PaymentOutbox,
-    PaymentRequest, Registry, ReverseError, orders::Order, task::BankDesk,
+    DayBooks, OpenReversal, OperatorError, PaymentAnswer, PaymentId, PaymentKey, PaymentOutbox,
+    PaymentRequest, Registry, ReverseError, SettlementDay, orders::Order, task::BankDesk,
 };
 use crate::{client::ClientName, metrics::PaymentMetrics, outcome::Reason, route::Routes};
 
@@ -137,6 +137,11 @@ impl Payments {
         }
         open.sort_by_key(|reversal| reversal.began_utc_ms);
         open
+    }
+
+    /// What both sides say of a bank's day; `None` if there is no such bank.
+    pub async fn books(&self, bank: &str, day: SettlementDay) -> Option<DayBooks> {
+        self.desks.get(bank)?.books(day, None).await
     }
 
     /// Has a failed reversal tried again in the name of an operator; answers once that is durable.

@@ -9,18 +9,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use tokio::{
     sync::{Notify, oneshot, watch},
     time::sleep_until,
 };
 
 use super::{
-    OpenReversal, OperatorError, PaymentAnswer, PaymentKey, RecoveryError, ReverseError,
+    AboutOriginal, OpenReversal, OperatorError, PaymentAnswer, PaymentKey, RecoveryError,
+    ReverseError,
     desk::{Desk, Leg, RecordId},
     orders::Order,
     record::Resolution,
     registry::Registry,
     stans::StanAllocator,
+    totals::{DayBooks, SettlementDay},
 };
 use crate::{
     clock,
@@ -57,6 +60,12 @@ enum Command {
     Reversals(bool, oneshot::Sender<Vec<OpenReversal>>),
     Operate(Operation),
     Lookup(PaymentKey, oneshot::Sender<Option<PaymentAnswer>>),
+    Books(
+        SettlementDay,
+        Option<Vec<(u8, Bytes)>>,
+        oneshot::Sender<DayBooks>,
+    ),
+    Find(Vec<AboutOriginal>, oneshot::Sender<Vec<Option<PaymentKey>>>),
     Recorded(Vec<RecordId>, bool),
     Late(Vec<(MatchKey, Message)>),
     Close,
@@ -232,6 +241,26 @@ impl BankDesk {
         answer.await.ok().flatten()
     }
 
+    /// The payments that a bank's messages are about, in their order; `None` where none is known.
+    pub async fn find(&self, about: Vec<AboutOriginal>) -> Vec<Option<PaymentKey>> {
+        let count = about.len();
+        let (told, answer) = oneshot::channel();
+        self.mailbox.post(Command::Find(about, told));
+        answer.await.unwrap_or_else(|_| vec![None; count])
+    }
+
+    /// What both sides say of a day; `theirs`, if it is given, is from now on what the bank says. `None`
+    /// once the desk has stopped.
+    pub async fn books(
+        &self,
+        day: SettlementDay,
+        theirs: Option<Vec<(u8, Bytes)>>,
+    ) -> Option<DayBooks> {
+        let (told, answer) = oneshot::channel();
+        self.mailbox.post(Command::Books(day, theirs, told));
+        answer.await.ok()
+    }
+
     /// Refuses new payments from now on.
     pub fn close(&self) {
         self.mailbox.post(Command::Close);
@@ -356,6 +385,11 @@ impl Task {
             Command::Operate(operation) => self.operate(now, operation),
             Command::Lookup(key, told) => {
                 drop(told.send(self.desk.lookup(&key)));
+            }
+            Command::Books(day, theirs, told) => drop(told.send(self.desk.books(day, theirs))),
+            Command::Find(about, told) => {
+                let found = about.iter().map(|about| self.desk.find(about));
+                drop(told.send(found.collect()));
             }
             Command::Recorded(records, durable) => self.desk.durable(now, &records, durable),
             Command::Late(answers) => {

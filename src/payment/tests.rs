@@ -1,6 +1,7 @@
 //! The desk with a virtual clock, a journal that the test answers, and a bank made of the test's
 //! own messages.
 
+mod books;
 mod matching;
 mod races;
 mod recovery;
@@ -34,7 +35,8 @@ use crate::{
     link::{
         Exchange,
         settings::{
-            AnswersOn, BankSettings, LinkSettings, Reach, ReversalSettings, ReversalStan, StanPer,
+            AnswersOn, AskedSettings, BankSettings, LinkSettings, Reach, ReversalSettings,
+            ReversalStan, StanPer,
         },
     },
     metrics::Metrics,
@@ -91,6 +93,13 @@ fn settings() -> BankSettings {
             budget: BUDGET,
             final_codes: vec!["00".into()],
             retry_codes: vec!["96".into()],
+        },
+        asked: AskedSettings {
+            hand_up: Vec::new(),
+            elements: Vec::new(),
+            reconcile: false,
+            out_of_balance_code: "95".into(),
+            busy_code: "96".into(),
         },
         records_max: 100,
         retention: RETENTION,

@@ -42,9 +42,9 @@ impl Correlate for Receipts {
         let marks: Vec<Mark> = events
             .filter_map(|event| match &event.kind {
                 EventKind::Receipt(receipt) if receipt.request.is_some() => {
-                    self.mark(&event.smsc, &receipt.message_id)
+                    self.mark(&event.peer, &receipt.message_id)
                 }
-                EventKind::Receipt(_) | EventKind::Message(_) => None,
+                EventKind::Receipt(_) | EventKind::Message(_) | EventKind::Bank(_) => None,
             })
             .collect();
         if !marks.is_empty() {

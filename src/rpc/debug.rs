@@ -4,8 +4,8 @@
 use std::fmt;
 
 use super::proto::{
-    Address, BinaryBody, Element, MobileOriginated, Receipt, ReplaceRequest, SubmitRequest, Tlv,
-    TransactRequest, element, submit_request,
+    Address, BankEvent, BinaryBody, Element, MobileOriginated, Receipt, ReplaceRequest,
+    SubmitRequest, Tlv, TransactRequest, element, submit_request,
 };
 
 impl fmt::Debug for SubmitRequest {
@@ -65,6 +65,16 @@ impl fmt::Debug for Receipt {
         f.debug_struct("Receipt")
             .field("message_id", &self.message_id)
             .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for BankEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BankEvent")
+            .field("bank", &self.bank)
+            .field("message_type", &self.message_type)
+            .field("stan", &self.stan)
             .finish_non_exhaustive()
     }
 }

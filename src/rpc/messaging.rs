@@ -1,5 +1,6 @@
 //! The Messaging service: SMS out, what is known of them, and what comes in.
 
+mod bank_event;
 mod explain;
 mod preview;
 mod receive;

@@ -7,7 +7,7 @@
 //! | [`server`], [`settings`], `listener` | the socket, TLS, HTTP/2, health, reflection, stop |
 //! | `auth`, `client` | whose call it is, and the limit that all calls of a client share |
 //! | `stream` | batches down and results up: the hot path of both kinds of traffic |
-//! | `messaging`, `payments`, `reversals`, `links` | one service each, and its translation |
+//! | `messaging`, `payments`, `reversals`, `totals`, `links` | one service each, and its translation |
 //!
 //! Architecture Invariant: nothing below this module knows of gRPC or protobuf. Nothing here
 //! decides about routes, retries or reversals, and nothing here shows card data or message text.
@@ -28,6 +28,7 @@ pub mod server;
 mod services;
 pub mod settings;
 mod stream;
+mod totals;
 mod trace;
 mod unfold;
 

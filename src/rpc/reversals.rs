@@ -87,7 +87,7 @@ impl proto::reversals_server::Reversals for ReversalsService {
 }
 
 /// The caller, if it is an operator.
-fn operator<T>(request: &Request<T>) -> Result<Arc<Client>, Status> {
+pub(super) fn operator<T>(request: &Request<T>) -> Result<Arc<Client>, Status> {
     let client = auth::caller(request)?;
     if client.is_operator() {
         return Ok(client);

@@ -29,10 +29,12 @@ use super::{
         messaging_server::{self, MessagingServer},
         payments_server::{self, PaymentsServer},
         reversals_server::{self, ReversalsServer},
+        totals_server::{self, TotalsServer},
     },
     reversals::ReversalsService,
     services::Services,
     settings::{ClientSettings, Listen, RpcSettings, TlsFiles},
+    totals::TotalsService,
 };
 use crate::client::ClientCounts;
 
@@ -71,16 +73,19 @@ pub enum Service {
     Payments,
     /// `sampan.v1.Reversals`
     Reversals,
+    /// `sampan.v1.Totals`
+    Totals,
     /// `sampan.v1.Links`
     Links,
 }
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Messaging,
         Self::Payments,
         Self::Reversals,
+        Self::Totals,
         Self::Links,
     ];
 
@@ -90,6 +95,7 @@ impl Service {
             Self::Messaging => messaging_server::SERVICE_NAME,
             Self::Payments => payments_server::SERVICE_NAME,
             Self::Reversals => reversals_server::SERVICE_NAME,
+            Self::Totals => totals_server::SERVICE_NAME,
             Self::Links => links_server::SERVICE_NAME,
         }
     }
@@ -171,6 +177,7 @@ impl Server {
         let messaging =
             MessagingServer::new(messaging).max_decoding_message_size(MESSAGE_BYTES_MAX);
         let payments = PaymentsServer::new(payments).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let totals = TotalsServer::new(TotalsService::new(Arc::clone(&services.payments)));
         let reversals = ReversalsServer::new(ReversalsService::new(services.payments));
         let links = LinksServer::new(LinksService::new(services.links, stopping.clone()));
         // Health is open to all: probes have no credentials, and it tells nothing about anyone.
@@ -179,6 +186,7 @@ impl Server {
             .add_service(InterceptedService::new(messaging, authenticator.clone()))
             .add_service(InterceptedService::new(payments, authenticator.clone()))
             .add_service(InterceptedService::new(reversals, authenticator.clone()))
+            .add_service(InterceptedService::new(totals, authenticator.clone()))
             .add_service(InterceptedService::new(links, authenticator.clone()))
             .add_service(InterceptedService::new(reflection, authenticator.clone()))
             .add_service(InterceptedService::new(reflection_v1alpha, authenticator));

@@ -90,24 +90,29 @@ pub enum Table {
     RequestIds,
     /// Fingerprints of what SMSCs have delivered lately.
     Seen,
+    /// Identities of what banks began, so that a repeat makes no second event.
+    BankSeen,
     /// Payments, sealed.
     Journal,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Inbox,
         Self::Receipts,
         Self::RequestIds,
         Self::Seen,
+        Self::BankSeen,
         Self::Journal,
     ];
 
     /// Which file has it.
     fn purpose(self) -> Purpose {
         match self {
-            Self::Inbox | Self::Receipts | Self::RequestIds | Self::Seen => Purpose::Store,
+            Self::Inbox | Self::Receipts | Self::RequestIds | Self::Seen | Self::BankSeen => {
+                Purpose::Store
+            }
             Self::Journal => Purpose::Journal,
         }
     }
@@ -119,6 +124,7 @@ impl Table {
             Self::Receipts => "receipts",
             Self::RequestIds => "request_ids",
             Self::Seen => "seen",
+            Self::BankSeen => "bank_seen",
             Self::Journal => "journal",
         })
     }

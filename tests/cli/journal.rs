@@ -64,7 +64,7 @@ fn payment(client: &str, id: &str, stage: Stage) -> Kept {
         fingerprint: Digest::from_bytes([0; 16]),
         began_utc_ms: BEGAN_UTC_MS,
         stan: Stan::new(123).unwrap(),
-        request: message(Mti::FINANCIAL_REQUEST, "000123"),
+        request: message(Mti::FINANCIAL_REQUEST, "000123").into(),
         response: KeptResponse::default(),
         late_response_code: Bytes::new(),
         stage,

@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Instant};
 
 use sampan::{
     inbox::{
-        AboutRequest, Event, EventKind, MobileOriginated, Receipt, Respond, Responder, Verdict,
+        AboutPayment, AboutRequest, BankEvent, Event, EventKind, Identity, MobileOriginated,
+        Notice, Receipt, Respond, Responder, Taken, Verdict,
     },
     message::Address,
     rpc::proto::{
-        Acknowledge, MessageState, ReceiveBatch, ReceiveRequest, Subscribe, event::Kind,
-        receive_request::Request as Ask,
+        Acknowledge, BankEventKind, MessageState, ReceiveBatch, ReceiveRequest, Subscribe,
+        event::Kind, receive_request::Request as Ask,
     },
 };
 use tokio::sync::mpsc;
@@ -50,7 +51,7 @@ impl Smsc {
             npi: None,
         };
         let event = Event {
-            smsc: "viettel".into(),
+            peer: "viettel".into(),
             link: "viettel/1".into(),
             source: address("84901234567"),
             destination: address("8049"),
@@ -185,6 +186,94 @@ async fn a_receipt_is_told_with_its_state() {
     );
     assert_eq!((receipt.part, receipt.parts), (1, 2));
     assert_eq!(receipt.whole_state(), MessageState::Enroute);
+}
+
+#[tokio::test]
+async fn a_chargeback_is_told_with_its_original_and_the_payment_that_it_is_about() {
+    let server = Running::start().await;
+    let number = |number: &'static str| Address {
+        number: number.into(),
+        ton: None,
+        npi: None,
+    };
+    let elements: [(u8, &'static str); 9] = [
+        (2, "970436******1234"),
+        (4, "000000010000"),
+        (7, "1122091500"),
+        (11, "800000"),
+        (15, "1122"),
+        (37, "632607000124"),
+        (39, "53"),
+        (49, "704"),
+        (90, "020000012411220732440000097049900000000000"),
+    ];
+    let event = Event {
+        peer: "vietcom".into(),
+        link: "vietcom/1".into(),
+        source: number("vietcom"),
+        destination: number(""),
+        kind: EventKind::Bank(BankEvent {
+            mti: "0422".parse().unwrap(),
+            elements: elements.map(|(n, v)| (n, v.into())).into(),
+            payment: Some(AboutPayment {
+                client: "shop".into(),
+                payment_id: "order-7".into(),
+            }),
+            reconciliation: None,
+        }),
+    };
+    let (sender, mut told) = mpsc::unbounded_channel();
+    let notice = Notice {
+        event,
+        identity: Identity([1; 16]),
+        told: Box::new(move |taken| sender.send(taken).unwrap()),
+    };
+    server.inbox.notice(Instant::now(), vec![notice]);
+    assert_eq!(told.recv().await, Some(Taken::Durable));
+    let mut call = Call::open(&server, Subscribe::default()).await;
+    let mut batch = call.events.next().await.unwrap().unwrap();
+    let event = batch.events.remove(0);
+    assert_eq!(
+        (event.smsc.as_str(), event.link.as_str()),
+        ("", "vietcom/1")
+    );
+    assert_eq!((&event.source, &event.destination), (&None, &None));
+    let Some(Kind::Bank(told)) = event.kind else {
+        panic!("no bank's event");
+    };
+    assert_eq!(
+        (told.bank.as_str(), told.kind()),
+        ("vietcom", BankEventKind::Chargeback)
+    );
+    assert_eq!(
+        (told.message_type.as_str(), told.masked_pan.as_str()),
+        ("0422", "970436******1234")
+    );
+    let amount = told.amount.as_ref().unwrap();
+    assert_eq!(
+        (amount.amount_minor, amount.currency.as_str()),
+        (10_000, "VND")
+    );
+    assert_eq!(
+        (told.stan.as_str(), told.retrieval_reference.as_str()),
+        ("800000", "632607000124")
+    );
+    assert_eq!(
+        (told.reason_code.as_str(), told.settlement_date.as_str()),
+        ("53", "1122")
+    );
+    let original = told.original.as_ref().unwrap();
+    assert_eq!(
+        (original.message_type.as_str(), original.stan.as_str()),
+        ("0200", "000124")
+    );
+    assert_eq!(original.transmitted, "1122073244");
+    let payment = told.payment.as_ref().unwrap();
+    assert_eq!(
+        (payment.client.as_str(), payment.payment_id.as_str()),
+        ("shop", "order-7")
+    );
+    assert_eq!(told.elements.len(), elements.len());
 }
 
 #[tokio::test]

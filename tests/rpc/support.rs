@@ -78,6 +78,7 @@ fn inbox(metrics: &Metrics) -> Arc<Inbox> {
         subscriptions: vec![SubscriptionSettings {
             client: Some(ClientName::parse("shop").unwrap()),
             messages: false,
+            bank_events: false,
             ..SubscriptionSettings::named("receipts")
         }],
         ..InboxSettings::default()

@@ -214,8 +214,10 @@ pub struct BankBehaviour {
 
     /// MACs under session keys; `None` has none and looks at none.
     pub security: Option<BankSecurity>,
-    /// Financial requests after which the bank sends a chargeback of its own, 0422.
+    /// Financial requests of which the bank sends a chargeback, 0422.
     pub chargebacks: Trigger,
+    /// Answers to what the bank asked that it acts as if they had not come, and asks again.
+    pub lose_answers: Trigger,
 }
 
 /// A behaviour with its running counts.
@@ -230,6 +232,7 @@ pub(super) struct Live {
     pub(super) change_key: Dice,
     pub(super) wrong_mac: Dice,
     pub(super) chargebacks: Dice,
+    pub(super) lose_answers: Dice,
     pub(super) answers_twice: Dice,
     pub(super) answers_elsewhere: Dice,
 }
@@ -243,6 +246,7 @@ impl Live {
             change_key: Dice::new(change_key),
             wrong_mac: Dice::new(wrong_mac),
             chargebacks: Dice::new(behaviour.chargebacks),
+            lose_answers: Dice::new(behaviour.lose_answers),
             pace: Pace::new(behaviour.timing),
             decline: Dice::new(behaviour.decline.map_or(Trigger::Never, |d| d.trigger)),
             silent: Dice::new(behaviour.silent),

@@ -184,10 +184,8 @@ pub struct BankTotals {
     pub keys_given: u64,
     /// See [`Self::keys_given`].
     pub keys_accepted: u64,
-    /// Chargebacks sent, and those that were answered 40 with a sound MAC.
+    /// Chargebacks begun.
     pub chargebacks: u64,
-    /// See [`Self::chargebacks`].
-    pub chargebacks_answered: u64,
     /// Violation: a financial or reversal message without its MAC, or with a wrong one.
     pub macs_wrong: u64,
     /// Requests before the sign-on of their link.

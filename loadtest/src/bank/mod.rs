@@ -20,9 +20,11 @@
 //!
 //! `wire` reads and writes octets by the table in `layout`, `packed` is its other form, `session` is one link,
 //! `ledger` and `reversal` decide what a
-//! message does to the `accounts`, `security` makes MACs and keys, `elsewhere` has answers leave by another link, [`books`] is what can be seen of it.
+//! message does to the `accounts`, `asking` is what the bank asks, `security` makes MACs and keys, `elsewhere` has
+//! answers leave by another link, [`books`] is what can be seen of it.
 
 mod accounts;
+mod asking;
 pub mod behaviour;
 pub mod books;
 mod elsewhere;
@@ -36,8 +38,12 @@ mod wire;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Instant;
 
+use tokio::sync::Notify;
+
+pub use asking::Question;
 pub use behaviour::{
     Account, BankBehaviour, BeforeSignOn, Decline, ResponseCode, Reversing, StatementElement, Wire,
 };
@@ -46,6 +52,7 @@ pub use security::BankSecurity;
 
 use crate::locked;
 use crate::serve::Server;
+use asking::Asking;
 use behaviour::Live;
 use elsewhere::Lines;
 use ledger::Ledger;
@@ -57,6 +64,9 @@ struct Shared {
     ledger: Mutex<Ledger>,
     keys: Mutex<security::Keys>,
     lines: Lines,
+    asking: Mutex<Asking>,
+    /// Wakes each connection that is, or was, there.
+    connections: Mutex<Vec<Weak<Notify>>>,
 }
 
 impl Shared {
@@ -100,10 +110,17 @@ impl Bank {
             ledger: Mutex::default(),
             keys: Mutex::default(),
             lines: Lines::default(),
+            asking: Mutex::default(),
+            connections: Mutex::default(),
         });
         shared.open_accounts(&shared.live().behaviour);
         let for_sessions = Arc::clone(&shared);
-        let factory = move |wake| Session::new(Arc::clone(&for_sessions), wake);
+        let factory = move |wake: Arc<Notify>| {
+            let mut connections = locked(&for_sessions.connections);
+            connections.retain(|own| own.strong_count() > 0);
+            connections.push(Arc::downgrade(&wake));
+            Session::new(Arc::clone(&for_sessions), wake)
+        };
         let server = Server::start(address, Arc::new(factory)).await?;
         let address = server.address();
         Ok(Self {
@@ -126,6 +143,30 @@ impl Bank {
     /// The counts alone, without copying the entries.
     pub fn totals(&self) -> books::BankTotals {
         locked(&self.shared.ledger).totals
+    }
+
+    /// Asks something of its own accord: a message type, and elements beside the STAN, which the bank
+    /// gives. It goes over a link that is signed on, again and again until it is answered with something
+    /// else than 96.
+    pub fn ask(&self, mti: &[u8; 4], elements: &[(usize, &str)]) {
+        let owned = |(element, value): &(usize, &str)| (*element, value.as_bytes().to_vec());
+        let elements = elements.iter().map(owned).collect();
+        locked(&self.shared.asking).begin(Instant::now(), *mti, elements);
+        let connections = locked(&self.shared.connections);
+        connections
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|connection| connection.notify_one());
+    }
+
+    /// Forgets which answers it had to what it asked, and so asks again at the next sign-on.
+    pub fn forget_answers(&self) {
+        locked(&self.shared.asking).forget_answers();
+    }
+
+    /// What it has asked of its own accord, and how that was answered.
+    pub fn asked(&self) -> Vec<Question> {
+        locked(&self.shared.asking).questions().to_vec()
     }
 
     /// How it behaves now.

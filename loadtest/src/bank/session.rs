@@ -9,6 +9,7 @@ use bytes::{Buf, BufMut, BytesMut};
 use tokio::sync::Notify;
 
 use super::Shared;
+use super::asking::Asking;
 use super::behaviour::{BeforeSignOn, Live, ResponseCode, StatementElement, Wire};
 use super::elsewhere::{Line, Lines};
 use super::ledger::{Decision, Ledger, Treatment};
@@ -36,6 +37,8 @@ pub(super) struct Session {
     signed_on: bool,
     /// Our own sign-on, while it is still to be sent.
     sign_on_at: Option<Instant>,
+    /// When something that the bank asks is due.
+    ask_at: Option<Instant>,
 }
 
 impl Session {
@@ -47,6 +50,7 @@ impl Session {
             line: Line::new(wake),
             signed_on: false,
             sign_on_at: signs_on.then(Instant::now),
+            ask_at: None,
         }
     }
 
@@ -63,11 +67,11 @@ impl Session {
             return Flow::Open;
         }
         match &message.mti() {
-            b"0432" => turn.on_answer(&message),
             b"0800" | b"0801" => self.on_network(turn, &message),
             b"0810" => self.on_network_answer(turn, &message),
             b"0200" | b"0201" | b"0100" | b"0101" => return self.on_financial(turn, &message),
             b"0420" | b"0421" | b"0400" | b"0401" => self.on_reversal(turn, &message, octets),
+            [_, _, b'1' | b'3', _] => turn.on_answer(&message),
             _ => turn
                 .ledger
                 .wrong(message.mti(), 0, "an MTI that the bank does not serve"),
@@ -86,7 +90,7 @@ impl Session {
         let code = match (behaviour.refuse_network, purpose) {
             (Some(refusal), _) => refusal,
             (None, Some(b"001" | b"061")) => {
-                self.sign_on(turn);
+                self.signed_on(turn);
                 ResponseCode::APPROVED
             }
             (None, Some(b"002" | b"062")) => {
@@ -128,14 +132,23 @@ impl Session {
         if !is_ours {
             turn.on_answer(answer);
         } else if answer.get(39) == Some(b"00") {
-            self.sign_on(turn);
+            self.signed_on(turn);
         }
     }
 
-    fn sign_on(&mut self, turn: &mut Turn<'_>) {
+    fn signed_on(&mut self, turn: &mut Turn<'_>) {
         self.signed_on = true;
         self.shared.lines.add(&self.line);
         turn.ledger.totals.sign_ons += 1;
+        turn.asking.signed_on(turn.now);
+    }
+
+    /// Asks what is due, where the link is signed on.
+    fn ask(&mut self, turn: &mut Turn<'_>) {
+        if self.signed_on {
+            turn.ask_what_is_due();
+        }
+        self.ask_at = turn.asking.next_due().filter(|_| self.signed_on);
     }
 
     fn refused_before_sign_on(&self, turn: &mut Turn<'_>, request: &Message<'_>) -> bool {
@@ -156,7 +169,7 @@ impl Session {
         }
         let live = turn.live;
         let behaviour = &live.behaviour;
-        turn.ask_of_its_own();
+        turn.begin_to_ask(request);
         let silent = live.silent.strikes();
         let disconnect = !silent && live.disconnect.strikes();
         let treatment = || {
@@ -204,6 +217,7 @@ struct Turn<'a> {
     live: &'a Live,
     ledger: &'a mut Ledger,
     keys: &'a mut Keys,
+    asking: &'a mut Asking,
     out: &'a mut Outbox,
     lines: &'a Lines,
     line: &'a Arc<Line>,
@@ -303,15 +317,18 @@ impl Turn<'_> {
         let mti = answer.mti();
         match (&mti, answer.get(39)) {
             (b"0810", Some(b"00")) => self.ledger.totals.keys_accepted += 1,
-            (b"0432", Some(b"40")) => self.ledger.totals.chargebacks_answered += 1,
-            _ => self
-                .ledger
-                .wrong(mti, 39, "an answer that the bank did not expect"),
+            _ => {
+                let is_lost = self.live.lose_answers.strikes();
+                if !self.asking.answered(self.now, answer, is_lost) {
+                    let what = "an answer that the bank did not expect";
+                    self.ledger.wrong(mti, 39, what);
+                }
+            }
         }
     }
 
-    /// A new key, or a chargeback, when it is time for one.
-    fn ask_of_its_own(&mut self) {
+    /// A new key, or a chargeback of a request, when it is time for one.
+    fn begin_to_ask(&mut self, request: &Message<'_>) {
         let now = Utc::now();
         let transmitted = format!("{}{}", now.date(), now.time());
         if let Some(security) = &self.live.behaviour.security
@@ -320,30 +337,33 @@ impl Turn<'_> {
         {
             self.ledger.totals.keys_given += 1;
             let (stan, key) = (self.own_stan(), self.keys.change(&security.kek));
-            let mut request = Message::new(*b"0800");
-            request.put(7, transmitted.as_bytes());
-            request.put(11, stan.as_bytes());
-            request.put(48, key.as_bytes());
-            request.put(70, b"161");
-            self.out.send(When::Now, |out| request.write(out));
+            let mut change = Message::new(*b"0800");
+            change.put(7, transmitted.as_bytes());
+            change.put(11, stan.as_bytes());
+            change.put(48, key.as_bytes());
+            change.put(70, b"161");
+            self.out.send(When::Now, |out| change.write(out));
         }
         if self.live.chargebacks.strikes() {
             self.ledger.totals.chargebacks += 1;
-            let stan = self.own_stan();
-            let mut request = Message::new(*b"0422");
-            request.put(7, transmitted.as_bytes());
-            request.put(11, stan.as_bytes());
-            self.send(&request);
+            self.asking.charge_back(self.now, request, &transmitted);
         }
     }
 
-    /// The STAN of a request of the bank's own.
+    fn ask_what_is_due(&mut self) {
+        let (live, keys, out) = (self.live, &mut *self.keys, &mut *self.out);
+        self.asking.write_due(self.now, |question| {
+            if live.behaviour.security.is_some() {
+                out.send(When::Now, |out| keys.write(question, out, false));
+            } else {
+                out.send(When::Now, |out| live.behaviour.wire.write(question, out));
+            }
+        });
+    }
+
+    /// The STAN of a key that the bank gives.
     fn own_stan(&self) -> String {
-        let totals = &self.ledger.totals;
-        format!(
-            "{:06}",
-            (totals.keys_given + totals.chargebacks) % 1_000_000
-        )
+        format!("{:06}", self.ledger.totals.keys_given % 800_000)
     }
 
     /// DE54: the ledger balance (01) and the available balance (02), 20 characters each: account
@@ -463,11 +483,13 @@ impl Peer for Session {
         }
         let mut ledger = locked(&shared.ledger);
         let mut keys = locked(&shared.keys);
+        let mut asking = locked(&shared.asking);
         let mut turn = Turn {
             now,
             live: &live,
             ledger: &mut ledger,
             keys: &mut keys,
+            asking: &mut asking,
             out,
             lines: &shared.lines,
             line: &line,
@@ -494,25 +516,41 @@ impl Peer for Session {
                 }
             }
         }
+        self.ask(&mut turn);
         input.advance(used);
         flow
     }
 
-    fn on_wake(&mut self, _now: Instant, out: &mut Outbox) -> Flow {
+    fn on_wake(&mut self, now: Instant, out: &mut Outbox) -> Flow {
         self.line.take(out.ready());
         if self.sign_on_at.take().is_some() {
-            let now = Utc::now();
-            let now = format!("{}{}", now.date(), now.time());
+            let utc = Utc::now();
+            let utc = format!("{}{}", utc.date(), utc.time());
             let mut request = Message::new(*b"0800");
-            request.put(7, now.as_bytes());
+            request.put(7, utc.as_bytes());
             request.put(11, SIGN_ON_STAN);
             request.put(70, b"001");
             out.send(When::Now, |out| request.write(out));
         }
+        let (shared, line) = (Arc::clone(&self.shared), Arc::clone(&self.line));
+        let live = shared.live();
+        let mut ledger = locked(&shared.ledger);
+        let mut keys = locked(&shared.keys);
+        let mut asking = locked(&shared.asking);
+        self.ask(&mut Turn {
+            now,
+            live: &live,
+            ledger: &mut ledger,
+            keys: &mut keys,
+            asking: &mut asking,
+            out,
+            lines: &shared.lines,
+            line: &line,
+        });
         Flow::Open
     }
 
     fn next_wake(&self) -> Option<Instant> {
-        self.sign_on_at
+        [self.sign_on_at, self.ask_at].into_iter().flatten().min()
     }
 }

@@ -84,7 +84,7 @@ pub(super) fn whole(stored: &Stored) -> String {
             page.field(name, value);
         }
     }
-    for (number, value) in &kept.response.elements {
+    for (number, value) in kept.response.elements.iter() {
         page.field(&format!("response_de{number}"), masked(*number, value));
     }
     if let Some(reversal) = kept.reversal() {

@@ -1,4 +1,5 @@
 mod doubt;
+mod notices;
 mod order;
 mod parts;
 mod repetition;
@@ -141,7 +142,7 @@ fn address(number: &'static str) -> Address {
 
 fn event(kind: EventKind) -> Event {
     Event {
-        smsc: "one".into(),
+        peer: "one".into(),
         link: "one/1".into(),
         source: address("84901234567"),
         destination: address("8049"),
@@ -185,6 +186,7 @@ fn texts(deliveries: &[Delivery]) -> Vec<String> {
     let text = |delivery: &Delivery| match &delivery.event.kind {
         EventKind::Message(message) => message.text.clone().unwrap_or_default(),
         EventKind::Receipt(receipt) => String::from_utf8_lossy(&receipt.message_id).into_owned(),
+        EventKind::Bank(event) => event.mti.to_string(),
     };
     deliveries.iter().map(text).collect()
 }
@@ -192,7 +194,7 @@ fn texts(deliveries: &[Delivery]) -> Vec<String> {
 fn message_of(delivery: &Delivery) -> &MobileOriginated {
     match &delivery.event.kind {
         EventKind::Message(message) => message,
-        EventKind::Receipt(_) => panic!("a receipt"),
+        EventKind::Receipt(_) | EventKind::Bank(_) => panic!("no message"),
     }
 }
 
@@ -491,7 +493,7 @@ async fn receipts_are_handed_over_in_the_order_in_which_they_were_matched_whatev
     let events = consumer.next().await;
     let order = events.iter().map(|delivery| match &delivery.event.kind {
         EventKind::Receipt(receipt) => receipt.request.as_ref().map(|about| about.part),
-        EventKind::Message(_) => None,
+        EventKind::Message(_) | EventKind::Bank(_) => None,
     });
     let order: Vec<_> = order.collect();
     assert_eq!(order, (0..200).map(Some).collect::<Vec<_>>());

@@ -79,11 +79,11 @@ fn kept(id: &str, stage: Stage) -> Kept {
         fingerprint: Digest::from_bytes([9; 16]),
         began_utc_ms: 1_795_305_600_000,
         stan: Stan::new(123).unwrap(),
-        request: request(),
+        request: request().into(),
         response: KeptResponse {
             code: Bytes::from_static(b"00"),
             authorization_id: Bytes::from_static(b"A1B2C3"),
-            elements: vec![(54, Bytes::from_static(b"0001704C000001000000"))],
+            elements: [(54, Bytes::from_static(b"0001704C000001000000"))].into(),
         },
         late_response_code: Bytes::from_static(b"05"),
         stage,
@@ -186,8 +186,8 @@ fn a_payment_of_every_stage_is_read_as_it_was_written() {
 #[test]
 fn the_layout_of_version_1_does_not_change() {
     let mut written = kept("o1", Stage::Sending);
-    written.request = Message::new(Mti::FINANCIAL_REQUEST);
-    written.request.set(3, "000000");
+    written.request = Message::new(Mti::FINANCIAL_REQUEST).into();
+    Arc::make_mut(&mut written.request).set(3, "000000");
     // By hand, from the layout in the head of `record`.
     let by_hand = [
         &[1][..],
@@ -237,11 +237,10 @@ fn a_record_of_an_unknown_version_is_not_guessed_at() {
 fn pin_blocks_tracks_and_chip_data_are_left_out_even_if_a_payment_brings_them() {
     let mut brought = kept("order-1", Stage::Reversing(reversal(Reason::Timeout)));
     for number in [35, 36, 45, 52, 55] {
-        brought.request.set(number, "secret");
-        brought
-            .response
-            .elements
-            .push((number, Bytes::from_static(b"secret")));
+        Arc::make_mut(&mut brought.request).set(number, "secret");
+        let secret = (number, Bytes::from_static(b"secret"));
+        let elements = brought.response.elements.iter().cloned();
+        brought.response.elements = elements.chain([secret]).collect();
         if let Stage::Reversing(reversal) = &mut brought.stage {
             reversal.message.set(number, "secret");
         }
@@ -279,9 +278,9 @@ proptest! {
         values in prop::collection::btree_map(2..=128_u8, prop::collection::vec(any::<u8>(), 0..300), 0..40),
     ) {
         let mut written = kept("order-1", Stage::Sending);
-        written.request = Message::new(Mti::FINANCIAL_REQUEST);
+        written.request = Message::new(Mti::FINANCIAL_REQUEST).into();
         for (number, value) in values.iter().filter(|(number, _)| !kept::is_never_kept(**number)) {
-            written.request.set(*number, value);
+            Arc::make_mut(&mut written.request).set(*number, value);
         }
         prop_assert!(record::decode(&encoded(&written)).unwrap() == written);
     }

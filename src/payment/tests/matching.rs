@@ -173,12 +173,8 @@ fn of_two_reversals_under_one_key_the_second_waits_for_the_end_of_the_first() {
         scene.record();
     }
     // Two cards, so that they stand in two lines.
-    scene
-        .desk
-        .record(1)
-        .unwrap()
-        .request
-        .set(2, "9704361234567891");
+    let record = scene.desk.record(1).unwrap();
+    std::sync::Arc::make_mut(&mut record.request).set(2, "9704361234567891");
     scene.cancel("p1");
     let (first, reversal) = scene.sent();
     scene.cancel("p2");

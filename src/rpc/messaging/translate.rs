@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::bank_event::bank_event;
 use crate::{
     inbox::{self, Delivery, EventKind},
     message::{
@@ -349,18 +350,30 @@ fn text(octets: &[u8]) -> String {
 pub(super) fn event(delivery: Delivery) -> proto::Event {
     // Several subscriptions may share the event; where none does, nothing is copied.
     let event = Arc::unwrap_or_clone(delivery.event);
-    proto::Event {
+    let told = proto::Event {
         delivery_id: delivery.id,
-        smsc: event.smsc.as_ref().to_owned(),
         link: event.link.as_ref().to_owned(),
-        source: Some(event.source.into()),
-        destination: Some(event.destination.into()),
-        kind: Some(match event.kind {
-            EventKind::Message(message) => proto::event::Kind::Message(message.into()),
-            EventKind::Receipt(receipt) => proto::event::Kind::Receipt(receipt.into()),
-        }),
         redelivered: delivery.redelivered,
         received_at_ms: delivery.received_at_ms,
+        ..proto::Event::default()
+    };
+    let kind = match event.kind {
+        EventKind::Message(message) => proto::event::Kind::Message(message.into()),
+        EventKind::Receipt(receipt) => proto::event::Kind::Receipt(receipt.into()),
+        EventKind::Bank(begun) => {
+            let kind = proto::event::Kind::Bank(bank_event(&event.peer, begun));
+            return proto::Event {
+                kind: Some(kind),
+                ..told
+            };
+        }
+    };
+    proto::Event {
+        smsc: event.peer.as_ref().to_owned(),
+        source: Some(event.source.into()),
+        destination: Some(event.destination.into()),
+        kind: Some(kind),
+        ..told
     }
 }
 

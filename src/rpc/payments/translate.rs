@@ -229,7 +229,7 @@ pub(in crate::rpc) fn payment_result(payment_id: &str, answer: PaymentAnswer) ->
         authorization_id: field(&answer.authorization_id),
         stan: answer.stan.map(stan).unwrap_or_default(),
         retrieval_reference: field(&answer.retrieval_reference),
-        elements: answer.elements.into_iter().map(told_element).collect(),
+        elements: answer.elements.iter().map(told_element).collect(),
         reason: reason
             .or(reversal_reason)
             .map(proto::Reason::from)
@@ -277,19 +277,19 @@ fn stan(stan: Stan) -> String {
     stan.to_string()
 }
 
-fn told_element((number, value): (u8, Bytes)) -> proto::Element {
+pub(in crate::rpc) fn told_element((number, value): &(u8, Bytes)) -> proto::Element {
     let printable = value.iter().all(|b| matches!(b, b' '..=b'~'));
-    let value = match str::from_utf8(&value) {
+    let value = match str::from_utf8(value) {
         Ok(text) if printable => element::Value::Text(text.to_owned()),
-        _ => element::Value::Binary(value),
+        _ => element::Value::Binary(value.clone()),
     };
     proto::Element {
-        number: number.into(),
+        number: (*number).into(),
         value: Some(value),
     }
 }
 
 /// A field that is ASCII by the dialect. A bank that sends anything else cannot break a result.
-fn field(octets: &[u8]) -> String {
+pub(in crate::rpc) fn field(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
 }

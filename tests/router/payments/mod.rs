@@ -1,5 +1,6 @@
 //! Payments: what callers are told beside what the bank's books say of the money.
 
+mod asked;
 mod dialects;
 mod matching;
 mod outages;

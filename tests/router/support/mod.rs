@@ -14,6 +14,7 @@ use sampan::{
     rpc::proto::{
         links_client::LinksClient, messaging_client::MessagingClient,
         payments_client::PaymentsClient, reversals_client::ReversalsClient,
+        totals_client::TotalsClient,
     },
     status::{LinkState, LinkStatus},
 };
@@ -189,6 +190,10 @@ impl Router {
 
     pub(crate) fn reversals(&self) -> ReversalsClient<Channel> {
         ReversalsClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn totals(&self) -> TotalsClient<Channel> {
+        TotalsClient::new(self.channel.clone())
     }
 
     pub(crate) fn links(&self) -> LinksClient<Channel> {

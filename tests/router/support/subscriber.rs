@@ -23,9 +23,17 @@ pub(crate) struct Subscriber {
 
 impl Subscriber {
     /// Opens a subscription to everything.
-    pub(crate) async fn new(mut client: MessagingClient<Channel>) -> Self {
+    pub(crate) async fn new(client: MessagingClient<Channel>) -> Self {
+        Self::of(client, "").await
+    }
+
+    /// Opens a subscription of the configuration.
+    pub(crate) async fn of(mut client: MessagingClient<Channel>, name: &str) -> Self {
         let (requests, sent) = mpsc::channel(16);
-        let subscribe = Request::Subscribe(Subscribe::default());
+        let subscribe = Request::Subscribe(Subscribe {
+            subscription: name.to_owned(),
+            ..Subscribe::default()
+        });
         requests.send(request(subscribe)).await.unwrap();
         let batches = client.receive(ReceiverStream::new(sent));
         let mut batches = soon("the subscription", batches)
@@ -48,7 +56,7 @@ impl Subscriber {
         Self { events, taking }
     }
 
-    /// What came from this SMSC so far.
+    /// What came from this SMSC so far; "" is from no SMSC, which is from a bank.
     pub(crate) fn events(&self, smsc: &str) -> Vec<Event> {
         let events = self.events.lock().unwrap();
         let own = events.iter().filter(|event| event.smsc == smsc);
@@ -63,7 +71,7 @@ impl Subscriber {
             let (kind, is_correlated) = match &event.kind {
                 Some(Kind::Message(_)) => ("message", false),
                 Some(Kind::Receipt(receipt)) => ("receipt", !receipt.request_id.is_empty()),
-                None => ("neither", false),
+                Some(Kind::Bank(_)) | None => ("neither", false),
             };
             if event.smsc == smsc {
                 *counts.entry(kind).or_default() += 1;

@@ -53,7 +53,7 @@ impl Shared {
                     let text = message.text.unwrap_or_default();
                     received.messages.insert((event.smsc, text));
                 }
-                None => {}
+                Some(Kind::Bank(_)) | None => {}
             }
         }
         if let Some(counts) = self.counts.get() {
