@@ -6,7 +6,11 @@
 //! each entry leaves exactly once: taken by its answer, by its timeout, or by the end of the
 //! connection. The table does no I/O, holds no clock, and never grows beyond its capacity.
 
-use std::{collections::HashMap, hash::Hash, time::Instant};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hash, Hasher},
+    time::Instant,
+};
 
 /// The largest window of a connection. Beyond it a lost link leaves more unknown outcomes than
 /// anybody wants to look into.
@@ -73,7 +77,46 @@ impl Index for Ring {
 /// For keys that somebody else hands out, such as the STANs that all links of a bank share.
 #[derive(Debug)]
 pub struct Keyed<K> {
-    slots: HashMap<K, u32>,
+    slots: HashMap<K, u32, BuildHasherDefault<Folded>>,
+}
+
+/// Hashes a few numbers by a multiplication each.
+///
+/// The keys of a window are Sampan's own, so there is no peer who could choose such as meet; what
+/// defends against that, the standard hasher, would cost more than all else that the window does.
+#[derive(Debug, Default)]
+struct Folded(u64);
+
+impl Folded {
+    fn fold(&mut self, number: u64) {
+        /// 2^64 by the golden ratio, which spreads numbers that follow each other.
+        const SPREAD: u128 = 0x9E37_79B9_7F4A_7C15;
+        let product = u128::from(self.0.rotate_left(23) ^ number) * SPREAD;
+        // Both halves, because a table looks at the lowest bits and at the highest.
+        self.0 = (product >> 64) as u64 ^ product as u64;
+    }
+}
+
+impl Hasher for Folded {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.fold(u64::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.fold(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.fold(number);
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.fold(number as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl<K: Copy + Eq + Hash> Index for Keyed<K> {
@@ -81,7 +124,7 @@ impl<K: Copy + Eq + Hash> Index for Keyed<K> {
 
     fn with_slots(slots: u32) -> Self {
         Self {
-            slots: HashMap::with_capacity(slots as usize),
+            slots: HashMap::with_capacity_and_hasher(slots as usize, BuildHasherDefault::default()),
         }
     }
 
@@ -447,6 +490,19 @@ mod tests {
             }
             assert_eq!(window.in_flight() as usize, model.0.len());
             assert_eq!(window.next_deadline(), model.0.first().map(|(_, d, _)| *d));
+        }
+    }
+
+    #[test]
+    fn keys_that_follow_each_other_are_spread_over_the_whole_of_a_table() {
+        let hash = |key: u32| {
+            let mut hasher = Folded::default();
+            (1isize, key).hash(&mut hasher);
+            hasher.finish()
+        };
+        for places in [|hash: u64| hash & 0xFF, |hash: u64| hash >> 56] {
+            let taken: std::collections::HashSet<u64> = (0..1_024).map(hash).map(places).collect();
+            assert!(taken.len() > 200, "{} of 256 places", taken.len());
         }
     }
 

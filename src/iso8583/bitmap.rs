@@ -80,12 +80,28 @@ fn ones(mut bits: u64) -> impl Iterator<Item = u8> {
 /// Eight bytes as sixteen hexadecimal characters, upper case.
 pub fn to_hex(bits: u64) -> [u8; 16] {
     let mut text = [0; 16];
-    let mut rest = bits;
-    for character in text.iter_mut().rev() {
-        *character = super::field::hex_character((rest & 0xF) as u8);
-        rest >>= 4;
-    }
+    let (first, last) = text.split_at_mut(8);
+    first.copy_from_slice(&eight_characters((bits >> 32) as u32));
+    last.copy_from_slice(&eight_characters(bits as u32));
     text
+}
+
+/// All eight characters of a number at once, each in a byte of one greater number.
+fn eight_characters(bits: u32) -> [u8; 8] {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    // Halves move apart until each half-byte has a byte to itself.
+    let mut nibbles = u64::from(bits);
+    for (shift, mask) in [
+        (16, 0x0000_FFFF_0000_FFFF),
+        (8, 0x00FF_00FF_00FF_00FF),
+        (4, 0x0F0F_0F0F_0F0F_0F0F),
+    ] {
+        nibbles = (nibbles | nibbles << shift) & mask;
+    }
+    // From 10 on, adding 6 reaches the half-byte above, and `A` does not follow `9`.
+    let letters = (nibbles + 6 * EACH) >> 4 & EACH;
+    let gap = u64::from(b'A' - b'9' - 1);
+    (nibbles + u64::from(b'0') * EACH + letters * gap).to_be_bytes()
 }
 
 /// Reads sixteen hexadecimal characters of either case.
@@ -139,6 +155,7 @@ mod tests {
     #[test]
     fn hexadecimal_is_read_in_either_case_and_written_in_upper_case() {
         assert_eq!(to_hex(0x7234_0541_28C2_8801), *b"7234054128C28801");
+        assert_eq!(to_hex(0x0123_4567_89AB_CDEF), *b"0123456789ABCDEF");
         assert_eq!(from_hex(b"7234054128c28801"), Ok(0x7234_0541_28C2_8801));
     }
 

@@ -46,10 +46,38 @@ fn check_c_octets(value: &[u8], octets_max: usize) -> Result<(), OctetError> {
             octets_max,
         });
     }
-    match value.iter().position(|&octet| octet == 0) {
+    match nul_position(value) {
         Some(position) => Err(OctetError::EmbeddedNul { position }),
         None => Ok(()),
     }
+}
+
+/// Octets that are looked at as one number.
+const WORD_OCTETS: usize = 8;
+
+/// The octets before the first NUL of a word that was read little end first, as bits of it. A borrow
+/// of the subtraction runs upwards only, so that the lowest mark is always that of a NUL.
+#[inline]
+fn bits_before_nul(word: u64) -> Option<u32> {
+    const LOWEST_BITS: u64 = u64::from_ne_bytes([0x01; WORD_OCTETS]);
+    const HIGHEST_BITS: u64 = u64::from_ne_bytes([0x80; WORD_OCTETS]);
+    match word.wrapping_sub(LOWEST_BITS) & !word & HIGHEST_BITS {
+        0 => None,
+        marks => Some(marks.trailing_zeros() / 8 * 8),
+    }
+}
+
+/// Where the first NUL is.
+#[inline]
+pub(super) fn nul_position(octets: &[u8]) -> Option<usize> {
+    let (words, rest) = octets.as_chunks::<WORD_OCTETS>();
+    for (index, word) in words.iter().enumerate() {
+        if let Some(bits) = bits_before_nul(u64::from_le_bytes(*word)) {
+            return Some(index * WORD_OCTETS + bits as usize / 8);
+        }
+    }
+    let position = rest.iter().position(|&octet| octet == 0)?;
+    Some(words.len() * WORD_OCTETS + position)
 }
 
 /// A NUL-terminated string of at most `MAX` octets, the NUL counted as the standard counts it
@@ -78,19 +106,51 @@ impl<const MAX: usize> COctetString<MAX> {
     pub fn new(value: impl AsRef<[u8]>) -> Result<Self, OctetError> {
         let value = value.as_ref();
         check_c_octets(value, Self::CAPACITY)?;
-        Ok(Self::copied(value))
+        let mut string = Self::EMPTY;
+        if let Some(octets) = string.octets.get_mut(..value.len()) {
+            octets.copy_from_slice(value);
+            string.len = value.len() as u8;
+        }
+        Ok(string)
     }
 
-    /// The caller has checked that `value` fits and holds no NUL; what would not fit is cut.
-    #[inline]
-    pub(super) fn copied(value: &[u8]) -> Self {
-        let mut string = Self::EMPTY;
-        let len = value.len().min(Self::CAPACITY);
-        if let (Some(to), Some(from)) = (string.octets.get_mut(..len), value.get(..len)) {
-            to.copy_from_slice(from);
-            string.len = len as u8;
+    /// Becomes the string at the start of `octets`, or says that no NUL ends it within the field's
+    /// length; then it holds nothing that means anything.
+    ///
+    /// It is copied a word at a time while its end is looked for: a field is too short for the call
+    /// of a copy to be worth it. And it is copied to where it stays: a string that is read back at once
+    /// in other pieces than it was written in makes the processor wait for its own writes.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn read(&mut self, octets: &[u8]) -> bool {
+        *self = Self::EMPTY;
+        let field = octets.get(..MAX).unwrap_or(octets);
+        if field.first() == Some(&0) {
+            return true;
         }
-        string
+        let (words, rest) = field.as_chunks::<WORD_OCTETS>();
+        let (own_words, _) = self.octets.as_chunks_mut::<WORD_OCTETS>();
+        let mut before = 0;
+        for (own, word) in own_words.iter_mut().zip(words) {
+            let word = u64::from_le_bytes(*word);
+            if let Some(bits) = bits_before_nul(word) {
+                *own = (word & !(u64::MAX << bits)).to_le_bytes();
+                self.len = before + (bits / 8) as u8;
+                return true;
+            }
+            *own = word.to_le_bytes();
+            before += WORD_OCTETS as u8;
+        }
+        let own_rest = self.octets.iter_mut().skip(usize::from(before));
+        for (own, octet) in own_rest.zip(rest) {
+            if *octet == 0 {
+                self.len = before;
+                return true;
+            }
+            *own = *octet;
+            before += 1;
+        }
+        false
     }
 
     /// The octets without the NUL.

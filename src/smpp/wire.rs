@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::address::{Address, Npi, Ton};
 use super::codec::HEADER_OCTETS;
 use super::command::CommandId;
-use super::octets::{COctetString, MESSAGE_ID_OCTETS_MAX, MessageId, ShortMessage};
+use super::octets::{COctetString, MESSAGE_ID_OCTETS_MAX, MessageId, ShortMessage, nul_position};
 use super::status::CommandStatus;
 use super::tlv::{Tag, Tlvs};
 
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A fixed number of one-octet fields, named by the first of them in an error.
-    #[inline]
+    #[inline(always)]
     pub(super) fn array<const N: usize>(
         &mut self,
         field: &'static str,
@@ -147,19 +147,23 @@ impl<'a> Reader<'a> {
         &mut self,
         field: &'static str,
     ) -> Result<COctetString<MAX>, DecodeError> {
-        let rest = self.rest();
-        let window = rest.get(..MAX).unwrap_or(rest);
-        match window.iter().position(|&octet| octet == 0) {
-            Some(0) => {
-                self.at += 1;
-                Ok(COctetString::EMPTY)
-            }
-            Some(nul) => {
-                self.at += nul + 1;
-                Ok(COctetString::copied(window.get(..nul).unwrap_or_default()))
-            }
-            None => Err(self.no_nul(field, MAX)),
+        let mut string = COctetString::EMPTY;
+        self.c_octets_into(&mut string, field)?;
+        Ok(string)
+    }
+
+    /// The same where each nanosecond counts: see [`COctetString::read`].
+    #[inline(always)]
+    pub(super) fn c_octets_into<const MAX: usize>(
+        &mut self,
+        string: &mut COctetString<MAX>,
+        field: &'static str,
+    ) -> Result<(), DecodeError> {
+        if !string.read(self.rest()) {
+            return Err(self.no_nul(field, MAX));
         }
+        self.at += string.with_nul().len();
+        Ok(())
     }
 
     #[cold]
@@ -181,16 +185,25 @@ impl<'a> Reader<'a> {
         &mut self,
         field: &'static str,
     ) -> Result<Address<MAX>, DecodeError> {
+        let mut address = Address::default();
+        self.address_into(&mut address, field)?;
+        Ok(address)
+    }
+
+    /// The same where each nanosecond counts: see [`COctetString::read`].
+    #[inline(always)]
+    pub(super) fn address_into<const MAX: usize>(
+        &mut self,
+        address: &mut Address<MAX>,
+        field: &'static str,
+    ) -> Result<(), DecodeError> {
         let [ton, npi] = self.array(field)?;
-        Ok(Address {
-            ton: Ton(ton),
-            npi: Npi(npi),
-            addr: self.c_octets(field)?,
-        })
+        (address.ton, address.npi) = (Ton(ton), Npi(npi));
+        self.c_octets_into(&mut address.addr, field)
     }
 
     /// `length` octets that share the frame's buffer.
-    #[inline]
+    #[inline(always)]
     pub(super) fn octets(
         &mut self,
         length: usize,
@@ -236,7 +249,7 @@ impl<'a> Reader<'a> {
         const FIELD: &str = "message_id";
         let rest = self.rest();
         let window = rest.get(..=MESSAGE_ID_OCTETS_MAX).unwrap_or(rest);
-        let (length, nul_octets) = match window.iter().position(|&octet| octet == 0) {
+        let (length, nul_octets) = match nul_position(window) {
             Some(nul) => (nul, 1),
             None if end_is_nul && rest.len() <= MESSAGE_ID_OCTETS_MAX => (rest.len(), 0),
             None => return Err(self.no_nul(FIELD, MESSAGE_ID_OCTETS_MAX + 1)),

@@ -42,10 +42,14 @@ pub struct DeliverSm {
 
 impl DeliverSm {
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let service_type = reader.c_octets("service_type")?;
-        let source = reader.address("source_addr")?;
-        let destination = reader.address("destination_addr")?;
+        let mut pdu = Self::default();
+        reader.c_octets_into(&mut pdu.service_type, "service_type")?;
+        reader.address_into(&mut pdu.source, "source_addr")?;
+        reader.address_into(&mut pdu.destination, "destination_addr")?;
         let [esm_class, protocol_id, priority_flag] = reader.array("esm_class")?;
+        pdu.esm_class = EsmClass(esm_class);
+        pdu.protocol_id = protocol_id;
+        pdu.priority_flag = priority_flag;
         reader.c_octets::<17>("schedule_delivery_time")?;
         reader.c_octets::<17>("validity_period")?;
         let [
@@ -55,18 +59,11 @@ impl DeliverSm {
             _default_msg_id,
             length,
         ] = reader.array("registered_delivery")?;
-        Ok(Self {
-            service_type,
-            source,
-            destination,
-            esm_class: EsmClass(esm_class),
-            protocol_id,
-            priority_flag,
-            registered_delivery,
-            data_coding,
-            short_message: reader.short_message(length)?,
-            tlvs: reader.tlvs()?,
-        })
+        pdu.registered_delivery = registered_delivery;
+        pdu.data_coding = data_coding;
+        pdu.short_message = reader.short_message(length)?;
+        pdu.tlvs = reader.tlvs()?;
+        Ok(pdu)
     }
 
     /// The text wherever it is: short_message, or else message_payload.

@@ -78,12 +78,16 @@ pub struct SubmitSm {
 impl SubmitSm {
     #[inline]
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let service_type = reader.c_octets("service_type")?;
-        let source = reader.address("source_addr")?;
-        let destination = reader.address("destination_addr")?;
+        let mut pdu = Self::default();
+        reader.c_octets_into(&mut pdu.service_type, "service_type")?;
+        reader.address_into(&mut pdu.source, "source_addr")?;
+        reader.address_into(&mut pdu.destination, "destination_addr")?;
         let [esm_class, protocol_id, priority_flag] = reader.array("esm_class")?;
-        let schedule_delivery_time = reader.c_octets("schedule_delivery_time")?;
-        let validity_period = reader.c_octets("validity_period")?;
+        pdu.esm_class = EsmClass(esm_class);
+        pdu.protocol_id = protocol_id;
+        pdu.priority_flag = priority_flag;
+        reader.c_octets_into(&mut pdu.schedule_delivery_time, "schedule_delivery_time")?;
+        reader.c_octets_into(&mut pdu.validity_period, "validity_period")?;
         let [
             registered_delivery,
             replace_if_present_flag,
@@ -91,22 +95,13 @@ impl SubmitSm {
             sm_default_msg_id,
             length,
         ] = reader.array("registered_delivery")?;
-        Ok(Self {
-            service_type,
-            source,
-            destination,
-            esm_class: EsmClass(esm_class),
-            protocol_id,
-            priority_flag,
-            schedule_delivery_time,
-            validity_period,
-            registered_delivery,
-            replace_if_present_flag,
-            data_coding,
-            sm_default_msg_id,
-            short_message: reader.short_message(length)?,
-            tlvs: reader.tlvs()?,
-        })
+        pdu.registered_delivery = registered_delivery;
+        pdu.replace_if_present_flag = replace_if_present_flag;
+        pdu.data_coding = data_coding;
+        pdu.sm_default_msg_id = sm_default_msg_id;
+        pdu.short_message = reader.short_message(length)?;
+        pdu.tlvs = reader.tlvs()?;
+        Ok(pdu)
     }
 
     /// The text wherever it is: short_message, or else message_payload.
