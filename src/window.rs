@@ -8,7 +8,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasherDefault, Hash, Hasher},
+    hash::{BuildHasher, Hash, Hasher},
     time::Instant,
 };
 
@@ -77,14 +77,15 @@ impl Index for Ring {
 /// For keys that somebody else hands out, such as the STANs that all links of a bank share.
 #[derive(Debug)]
 pub struct Keyed<K> {
-    slots: HashMap<K, u32, BuildHasherDefault<Folded>>,
+    slots: HashMap<K, u32, Seed>,
 }
 
-/// Hashes a few numbers by a multiplication each.
+/// Hashes keys by a multiplication for eight octets.
 ///
-/// The keys of a window are Sampan's own, so there is no peer who could choose such as meet; what
-/// defends against that, the standard hasher, would cost more than all else that the window does.
-#[derive(Debug, Default)]
+/// No peer chooses the keys of a window: those that are inserted are Sampan's own or a caller's, and
+/// the seed keeps a caller from making some that meet. The standard hasher would cost more than all
+/// else that the window does.
+#[derive(Debug)]
 struct Folded(u64);
 
 impl Folded {
@@ -99,7 +100,12 @@ impl Folded {
 
 impl Hasher for Folded {
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.fold(u64::from(*byte)));
+        for chunk in bytes.chunks(size_of::<u64>()) {
+            let word = chunk
+                .iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte));
+            self.fold(word);
+        }
     }
 
     fn write_u32(&mut self, number: u32) {
@@ -119,12 +125,24 @@ impl Hasher for Folded {
     }
 }
 
+/// A seed for each window.
+#[derive(Debug)]
+struct Seed(u64);
+
+impl BuildHasher for Seed {
+    type Hasher = Folded;
+
+    fn build_hasher(&self) -> Folded {
+        Folded(self.0)
+    }
+}
+
 impl<K: Copy + Eq + Hash> Index for Keyed<K> {
     type Key = K;
 
     fn with_slots(slots: u32) -> Self {
         Self {
-            slots: HashMap::with_capacity_and_hasher(slots as usize, BuildHasherDefault::default()),
+            slots: HashMap::with_capacity_and_hasher(slots as usize, Seed(fastrand::u64(..))),
         }
     }
 
@@ -496,8 +514,9 @@ mod tests {
     #[test]
     fn keys_that_follow_each_other_are_spread_over_the_whole_of_a_table() {
         let hash = |key: u32| {
-            let mut hasher = Folded::default();
-            (1isize, key).hash(&mut hasher);
+            let mut hasher = Folded(7);
+            1isize.hash(&mut hasher);
+            hasher.write(format!("{key:06}").as_bytes());
             hasher.finish()
         };
         for places in [|hash: u64| hash & 0xFF, |hash: u64| hash >> 56] {

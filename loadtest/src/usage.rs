@@ -203,17 +203,11 @@ mod tests {
     #[test]
     fn a_thread_is_found_by_its_name() {
         let thread = std::thread::Builder::new().name("usage-test".to_owned());
-        let (tell, told) = std::sync::mpsc::channel();
-        let busy = thread.spawn(move || {
-            let began = std::time::Instant::now();
-            let mut turns = 0_u64;
-            while began.elapsed().as_millis() < 100 {
-                turns = turns.wrapping_add(1);
-            }
-            tell.send(cpu_of_threads("usage-test").unwrap()).unwrap();
-        });
-        busy.unwrap().join().unwrap();
-        assert!(told.recv().unwrap().total_ms() > 0);
+        // Each look takes time itself, so that some thousands of them take a tick.
+        let look = || cpu_of_threads("usage-test").unwrap().total_ms();
+        let busy =
+            thread.spawn(move || (0..100_000).map(|_| look()).find(|spent_ms| *spent_ms > 0));
+        assert!(busy.unwrap().join().unwrap().is_some());
         assert_eq!(cpu_of_threads("no such thread").unwrap(), Cpu::default());
     }
 }

@@ -117,6 +117,10 @@ impl Measured {
     }
 }
 
+/// Of nothing there is no share.
 fn per(sum: f64, count: u64) -> f64 {
-    sum / (count.max(1)) as f64
+    match count {
+        0 => 0.0,
+        count => sum / count as f64,
+    }
 }

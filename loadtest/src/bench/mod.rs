@@ -8,8 +8,10 @@
 //!
 //! Map: [`scenario`] is what is asked for; [`config`] and [`router`] are the router of a run; [`load`]
 //! calls it, [`sink`] answers it, [`floor`] does without it; [`run`] brings them together, [`measure`] looks
-//! on, and a [`record`] comes of it.
+//! on, and a [`record`] comes of it. [`scale`] is a series of runs; [`summary`] and [`report`] are what many
+//! runs say, held against each [`bar`].
 
+mod bar;
 mod clock;
 mod config;
 mod floor;
@@ -17,15 +19,20 @@ mod load;
 mod measure;
 mod options;
 mod record;
+mod report;
 mod router;
 mod run;
+mod scale;
 mod scenario;
 mod sink;
+mod summary;
 
-use std::{io, process::ExitCode};
+use std::{fs, io, path::Path, process::ExitCode};
 
 pub(crate) use options::Options;
 use record::Record;
+use report::Report;
+use run::Places;
 use scenario::{FILES, NotAScenario, Scenario};
 
 /// Why there is no figure.
@@ -87,27 +94,59 @@ async fn try_main(options: &Options) -> Result<bool, BenchError> {
         }
         return Ok(true);
     }
+    let records = match &options.from {
+        Some(path) => read(path)?,
+        None => run_all(options).await?,
+    };
+    if let Some(folder) = &options.report {
+        let written = Report::of(&records).write(folder);
+        written.map_err(|source| output_error(folder, source))?;
+        eprintln!("the report is in {}", folder.display());
+    }
+    Ok(records.iter().all(|record| record.is_clean))
+}
+
+/// Runs everything that was asked for, each scenario as often as was asked for.
+async fn run_all(options: &Options) -> Result<Vec<Record>, BenchError> {
     let program = router::program(options.sampan.as_deref()).map_err(BenchError::Folder)?;
+    let places = Places {
+        program: &program,
+        folder: options.folder.as_deref(),
+    };
     let mut out = options.output()?;
-    let mut is_clean = true;
-    for scenario in options.scenarios()? {
+    let mut records = Vec::new();
+    for (point, scenario) in options.plan()? {
         for run in 1..=options.runs {
-            let places = run::Places {
-                program: &program,
-                folder: options.folder.as_deref(),
-            };
-            let record = run::once(&scenario, run, options.times(), places).await?;
-            is_clean &= record.is_clean;
+            let mut record = run::once(&scenario, run, options.times(), places).await?;
+            record.point.clone_from(&point);
             out.write(&record)?;
+            records.push(record);
         }
     }
-    Ok(is_clean)
+    Ok(records)
+}
+
+/// The records of earlier runs.
+fn read(path: &Path) -> Result<Vec<Record>, BenchError> {
+    let text = fs::read_to_string(path).map_err(|source| output_error(path, source))?;
+    let record = |line| serde_json::from_str(line).map_err(BenchError::Json);
+    text.lines().map(record).collect()
+}
+
+fn output_error(path: &Path, source: io::Error) -> BenchError {
+    BenchError::Output {
+        path: path.display().to_string(),
+        source,
+    }
 }
 
 impl Record {
     /// The run in a line or two for whoever waits for it.
     fn in_short(&self) -> String {
         let mut line = format!("{} #{}:", self.scenario, self.run);
+        if let Some(point) = &self.point {
+            line += &format!(" {} {};", point.value, point.of);
+        }
         let kinds = [
             ("messages", &self.messages),
             ("payments", &self.payments),
@@ -127,10 +166,11 @@ impl Record {
         }
         let (router, harness) = (&self.router, &self.harness);
         line += &format!(
-            " router {:.2} µs ({:.2} user, {:.2} system), {:.0} MiB; harness {:.2} + {:.2} µs",
+            " router {:.2} µs ({:.2} user, {:.2} system), {:.0} ms/s, {:.0} MiB; harness {:.2} + {:.2} µs",
             router.cpu_us,
             router.user_us,
             router.system_us,
+            router.cpu_ms_per_s,
             router.peak_mib,
             harness.generator_us,
             harness.sinks_us,

@@ -1,19 +1,14 @@
 //! Options of `loadtest bench`, and what they change of a scenario.
 
-use std::{
-    fs::File,
-    io::Write,
-    num::NonZeroUsize,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs::File, io::Write, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::Args;
 
 use super::{
-    BenchError,
-    record::Record,
+    BenchError, output_error,
+    record::{Point, Record},
     run::Times,
+    scale,
     scenario::{FILES, Scenario, Traffic},
 };
 
@@ -59,9 +54,19 @@ pub(crate) struct Options {
     /// Keep the router's files under this folder while it runs: on the disk whose speed matters.
     #[arg(long, value_name = "FOLDER")]
     pub(super) folder: Option<PathBuf>,
+    /// Measure what a message costs as binds, SMSCs, clients, messages in flight and routes grow, in place
+    /// of the scenarios, and what 500 idle binds cost.
+    #[arg(long, conflicts_with_all = ["named", "from"])]
+    scale: bool,
     /// Append one JSON line per run to this file; without it, they go to standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write bench.md and bench.html into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) report: Option<PathBuf>,
+    /// Run nothing: read the records of earlier runs from a file of --out.
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub(super) from: Option<PathBuf>,
 }
 
 fn seconds(given: &str) -> Result<f64, String> {
@@ -82,20 +87,27 @@ impl Options {
         }
     }
 
-    /// The scenarios with what the command line changes of them.
-    pub(super) fn scenarios(&self) -> Result<Vec<Scenario>, BenchError> {
-        let all = || FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let named: Vec<String> = match self.named.is_empty() {
-            true => all(),
-            false => self.named.clone(),
-        };
-        let mut scenarios = Vec::new();
-        for name in named {
-            let mut scenario = Scenario::named(&name)?;
-            self.change(&mut scenario);
-            scenarios.push(scenario);
+    /// What is to be run, each with its place in a scaling.
+    pub(super) fn plan(&self) -> Result<Vec<(Option<Point>, Scenario)>, BenchError> {
+        let mut plan = Vec::new();
+        if self.scale {
+            let points = scale::points()?.into_iter();
+            plan.extend(points.map(|(point, scenario)| (Some(point), scenario)));
         }
-        Ok(scenarios)
+        for name in self.names() {
+            let mut scenario = Scenario::named(name)?;
+            self.change(&mut scenario);
+            plan.push((None, scenario));
+        }
+        Ok(plan)
+    }
+
+    fn names(&self) -> Vec<&str> {
+        match &self.named[..] {
+            [] if self.scale => vec![scale::IDLE],
+            [] => FILES.iter().map(|(name, _)| *name).collect(),
+            named => named.iter().map(String::as_str).collect(),
+        }
     }
 
     fn change(&self, scenario: &mut Scenario) {
@@ -156,9 +168,42 @@ impl Output {
     }
 }
 
-fn output_error(path: &Path, source: std::io::Error) -> BenchError {
-    BenchError::Output {
-        path: path.display().to_string(),
-        source,
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn plan(line: &str) -> Vec<(Option<Point>, Scenario)> {
+        let line = Line::parse_from(line.split(' '));
+        line.options.plan().unwrap()
+    }
+
+    #[test]
+    fn without_a_name_every_scenario_is_run() {
+        assert_eq!(plan("bench").len(), FILES.len());
+        assert!(
+            plan("bench --scale")
+                .iter()
+                .any(|(point, _)| point.is_some())
+        );
+    }
+
+    #[test]
+    fn the_command_line_changes_what_a_scenario_says() {
+        let line = "bench --scenario messages-1024 --in-flight 7 --batch 3 --binds 2 --window 9";
+        let plan = plan(line);
+        let [(None, scenario)] = &plan[..] else {
+            panic!("one scenario was asked for");
+        };
+        let messages = scenario.messages.as_ref().unwrap();
+        assert_eq!((messages.in_flight.get(), messages.batch.get()), (7, 3));
+        assert_eq!((scenario.router.binds, scenario.router.window), (2, 9));
     }
 }

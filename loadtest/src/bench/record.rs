@@ -4,8 +4,8 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bar::{Bar, Figure},
     load::{BIN_NS, Book},
-    scenario::{Bar, Figure},
 };
 
 /// Points of the curve of latencies: how many of a hundred are below.
@@ -40,7 +40,7 @@ pub(super) struct Record {
 }
 
 /// A run of a scaling.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(super) struct Point {
     /// What grows.
     pub(super) of: String,
@@ -126,13 +126,13 @@ pub(super) struct Machine {
 }
 
 impl Traffic {
-    pub(super) fn of(book: &Book, offered_per_s: Option<f64>) -> Self {
+    pub(super) fn of(book: &Book) -> Self {
         Self {
             sent: book.sent,
             answered: book.answered,
             failed: book.failed,
             per_s: book.in_window as f64 / book.window.seconds(),
-            offered_per_s,
+            offered_per_s: book.offered_per_s,
             over_time: book.bins.clone(),
             latency: Latency::of(&book.latency_ns),
             late_p50_us: us(book.late_ns.value_at_quantile(0.5)),
@@ -164,12 +164,22 @@ fn us(ns: u64) -> f64 {
 }
 
 impl Record {
+    /// What callers asked for, or what came in; `None` where nothing was to do.
+    pub(super) fn asked(&self) -> Option<&Traffic> {
+        let asked = self.payments.as_ref().or(self.messages.as_ref());
+        asked.or(self.events.as_ref())
+    }
+
+    /// Messages, payments and events answered per second.
+    pub(super) fn per_s(&self) -> f64 {
+        let kinds = [&self.messages, &self.payments, &self.events];
+        kinds.into_iter().flatten().map(|it| it.per_s).sum()
+    }
+
     /// A figure that bars speak of; `None` if the run has none.
     pub(super) fn figure(&self, figure: Figure) -> Option<f64> {
         let per_s = |traffic: &Option<Traffic>| Some(traffic.as_ref()?.per_s);
-        // The latency is that of what callers asked for.
-        let asked = self.payments.as_ref().or(self.messages.as_ref());
-        let latency = asked.or(self.events.as_ref()).map(|it| &it.latency);
+        let latency = self.asked().map(|it| &it.latency);
         match figure {
             Figure::MessagesPerS => per_s(&self.messages),
             Figure::PaymentsPerS => per_s(&self.payments),
@@ -180,5 +190,88 @@ impl Record {
             Figure::P99Ms => Some(latency?.p99_us / 1_000.0),
             Figure::PeakMib => Some(self.router.peak_mib),
         }
+    }
+}
+
+#[cfg(test)]
+impl Record {
+    /// A run of messages, for tests of what is made of records.
+    pub(super) fn example(scenario: &str, per_s: f64) -> Self {
+        let latency = Latency {
+            p50_us: 900.0,
+            p99_us: 4_000.0,
+            p999_us: 9_000.0,
+            max_us: 20_000.0,
+            curve: vec![(50.0, 900.0), (99.0, 4_000.0), (100.0, 20_000.0)],
+        };
+        let messages = Traffic {
+            sent: 100,
+            answered: 100,
+            failed: 0,
+            per_s,
+            offered_per_s: None,
+            over_time: vec![40, 60],
+            latency,
+            late_p50_us: 1.0,
+            late_p99_us: 2.0,
+        };
+        let router = Router {
+            user_us: 1.5,
+            system_us: 0.5,
+            cpu_us: 2.0,
+            cores: 1.0,
+            cpu_ms_per_s: 1_000.0,
+            peak_mib: 60.0,
+            rss_mib: vec![50.0, 60.0],
+            sleeps_per_1000: 3.0,
+            reads_per_1000: None,
+            writes_per_1000: None,
+        };
+        Self {
+            scenario: scenario.to_owned(),
+            about: "A load".to_owned(),
+            run: 1,
+            seconds: 1.0,
+            settings: "4 binds".to_owned(),
+            is_clean: true,
+            faults: Vec::new(),
+            messages: Some(messages),
+            payments: None,
+            events: None,
+            router,
+            harness: Harness {
+                generator_us: 0.3,
+                sinks_us: 0.2,
+            },
+            floor: None,
+            machine: Machine {
+                cores: 2,
+                others_percent: 1.0,
+                idle_percent: 0.0,
+            },
+            bars: vec![Bar {
+                what: Figure::MessagesPerS,
+                bar: 450_000.0,
+                in_sight: None,
+            }],
+            point: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_line_and_comes_back_from_it() {
+        let record = Record::example("messages-1024", 123_456.0);
+        let line = serde_json::to_string(&record).unwrap();
+        assert!(!line.contains('\n'));
+        let read: Record = serde_json::from_str(&line).unwrap();
+        assert_eq!(read.figure(Figure::MessagesPerS), Some(123_456.0));
+        assert_eq!(read.figure(Figure::P99Ms), Some(4.0));
+        assert_eq!(read.figure(Figure::PaymentsPerS), None);
+        assert_eq!(serde_json::to_string(&read).unwrap(), line);
     }
 }

@@ -9,8 +9,8 @@ use super::{
     clock::Window,
     config::Networks,
     floor,
-    load::{Book, Events, Generator, Load, Subscribers},
-    measure::measure,
+    load::{Book, Ended, Events, Generator, Load, Subscribers},
+    measure::{Measured, measure},
     record::{self, Record},
     router::Router,
     scenario::Scenario,
@@ -51,83 +51,116 @@ pub(super) async fn once(
     places: Places<'_>,
 ) -> Result<Record, BenchError> {
     let world = World::start(scenario).await?;
+    let networks = world.networks();
     let floor = match times.floor.is_zero() {
         true => None,
-        false => Some(floor::of(scenario, world.networks(), times.floor).await?),
+        false => Some(floor::of(scenario, networks, times.floor).await?),
     };
-    let networks = world.networks();
     let router = Router::start(places.program, places.folder, scenario, networks).await?;
-    let messages = paced(scenario.message_load(), &router, times).await?;
-    let payments = paced(scenario.payment_load(), &router, times).await?;
-    let (m, p) = (
-        connect(messages, &router).await?,
-        connect(payments, &router).await?,
-    );
-    let subscribers = match scenario.subscribers() {
-        0 => None,
-        subscribers => Some(Subscribers::open(&router.rpc, subscribers).await?),
-    };
-    let window = Window::after(times.warm_up, times.measured);
-    let events = match subscribers {
-        Some(subscribers) => Some(subscribers.run(window)?),
-        None => None,
-    };
-    world.deliver(true);
-    let (m, p, measured) = tokio::join!(
-        book_of(m, window),
-        book_of(p, window),
-        measure(&router, window)
-    );
-    let (m, p, measured) = (m?, p?, measured?);
-    world.deliver(false);
-    let mut faults = Vec::new();
-    let events = match events {
-        Some(events) => Some(world.last_of(events, &mut faults).await),
-        None => None,
-    };
-    let peak_mib = router.usage()?.memory.peak_kib as f64 / 1_024.0;
+    let outcome = Outcome::of(scenario, times, &world, &router).await?;
     router.stop().await?;
+    Ok(outcome.record(scenario, run, floor))
+}
 
-    let kinds = [("messages", &m), ("payments", &p), ("events", &events)];
-    let mut answered = 0;
-    for (kind, book) in kinds {
-        let Some(book) = book else { continue };
-        answered += book.in_window;
-        let wrongs = book.wrongs().into_iter();
-        faults.extend(wrongs.map(|wrong| format!("{kind}: {wrong}")));
-        if book.in_window == 0 {
-            faults.push(format!("{kind}: none was answered in the measured time"));
+/// What a run came to.
+struct Outcome {
+    messages: Option<Book>,
+    payments: Option<Book>,
+    events: Option<Book>,
+    window: Window,
+    measured: Measured,
+    peak_mib: f64,
+    faults: Vec<String>,
+}
+
+impl Outcome {
+    /// Loads the router until the end of the window and the last answer.
+    async fn of(
+        scenario: &Scenario,
+        times: Times,
+        world: &World,
+        router: &Router,
+    ) -> Result<Self, BenchError> {
+        let messages = caller(scenario.message_load(), router, times).await?;
+        let payments = caller(scenario.payment_load(), router, times).await?;
+        let subscribers = match scenario.subscribers() {
+            0 => None,
+            subscribers => Some(Subscribers::open(&router.rpc, subscribers).await?),
+        };
+        let window = Window::after(times.warm_up, times.measured);
+        let events = subscribers.map(|it| it.run(window)).transpose()?;
+        world.deliver(true);
+        let (messages, payments, measured) = tokio::join!(
+            run_to_end(messages, window),
+            run_to_end(payments, window),
+            measure(router, window)
+        );
+        let book = |ended: Option<Ended>| ended.map(|ended| ended.book);
+        let (messages, payments, measured) = (book(messages?), book(payments?), measured?);
+        world.deliver(false);
+        let mut faults = Vec::new();
+        let events = match events {
+            Some(events) => Some(world.last_of(events, &mut faults).await),
+            None => None,
+        };
+        Ok(Self {
+            messages,
+            payments,
+            events,
+            window,
+            measured,
+            peak_mib: router.usage()?.memory.peak_kib as f64 / 1_024.0,
+            faults,
+        })
+    }
+
+    fn record(self, scenario: &Scenario, run: u32, floor: Option<floor::Reached>) -> Record {
+        let mut faults = self.faults;
+        let kinds = [
+            ("messages", &self.messages),
+            ("payments", &self.payments),
+            ("events", &self.events),
+        ];
+        let mut answered = 0;
+        for (kind, book) in kinds {
+            let Some(book) = book else { continue };
+            answered += book.in_window;
+            faults.extend(book.wrongs().iter().map(|wrong| format!("{kind}: {wrong}")));
+        }
+        let is_clean = faults.is_empty();
+        // That says nothing of the router where the machine is busy with others.
+        let late = kinds.into_iter().filter(|(_, book)| {
+            let in_window = book.as_ref().map(|book| book.in_window);
+            in_window == Some(0)
+        });
+        faults.extend(late.map(|(kind, _)| format!("{kind}: none came in the measured time")));
+        let messages = self.messages.as_ref().map(record::Traffic::of);
+        let payments = self.payments.as_ref().map(record::Traffic::of);
+        let events = self.events.as_ref().map(record::Traffic::of);
+        let floor = floor.map(|floor| {
+            let per_s = |it: &Option<record::Traffic>| it.as_ref().map_or(0.0, |it| it.per_s);
+            let pdus_per_s = per_s(&messages) * scenario.parts() as f64;
+            floor.reached(pdus_per_s, per_s(&payments), per_s(&events))
+        });
+        Record {
+            scenario: scenario.name.clone(),
+            about: scenario.about.clone(),
+            run,
+            seconds: self.window.seconds(),
+            settings: scenario.settings(),
+            is_clean,
+            faults,
+            messages,
+            payments,
+            events,
+            router: self.measured.router(answered, self.window, self.peak_mib),
+            harness: self.measured.harness(answered),
+            floor,
+            machine: self.measured.machine(),
+            bars: scenario.bars.clone(),
+            point: None,
         }
     }
-    let traffic = |book: Option<&Book>, load: Option<Load>| {
-        book.map(|book| record::Traffic::of(book, load.and_then(|load| load.per_s)))
-    };
-    let messages = traffic(m.as_ref(), messages);
-    let payments = traffic(p.as_ref(), payments);
-    let events = traffic(events.as_ref(), None);
-    let floor = floor.map(|floor| {
-        let per_s = |it: &Option<record::Traffic>| it.as_ref().map_or(0.0, |it| it.per_s);
-        let pdus_per_s = per_s(&messages) * scenario.parts() as f64;
-        floor.reached(pdus_per_s, per_s(&payments), per_s(&events))
-    });
-    Ok(Record {
-        scenario: scenario.name.clone(),
-        about: scenario.about.clone(),
-        run,
-        seconds: window.seconds(),
-        settings: scenario.settings(),
-        is_clean: faults.is_empty(),
-        faults,
-        messages,
-        payments,
-        events,
-        router: measured.router(answered, window, peak_mib),
-        harness: measured.harness(answered),
-        floor,
-        machine: measured.machine(),
-        bars: scenario.bars.clone(),
-        point: None,
-    })
 }
 
 /// The networks of a run.
@@ -139,7 +172,7 @@ struct World {
 impl World {
     async fn start(scenario: &Scenario) -> Result<Self, BenchError> {
         let delay = scenario.delay();
-        let smsc = match scenario.has_smsc() {
+        let smsc = match scenario.router.smscs > 0 {
             true => Some(Sink::smsc(scenario.delivering(), delay).await?),
             false => None,
         };
@@ -186,32 +219,28 @@ impl World {
     }
 }
 
-/// The load with the rate that its share of a closed loop comes to.
-async fn paced(
+/// Callers that are connected. The rate of those that take a share of a closed loop is found first.
+async fn caller(
     load: Option<Load>,
     router: &Router,
     times: Times,
-) -> Result<Option<Load>, BenchError> {
+) -> Result<Option<Generator>, BenchError> {
     let Some(mut load) = load else {
         return Ok(None);
     };
     if let Some(share) = load.share {
         let generator = Generator::connect(&router.rpc, load).await?;
         let window = Window::after(times.warm_up, times.measured.min(CALIBRATED_MAX));
-        let book = generator.run(window).await?;
+        let book = generator.run(window).await?.book;
         load.per_s = Some(book.in_window as f64 / window.seconds() * share);
     }
-    Ok(Some(load))
+    Generator::connect(&router.rpc, load).await.map(Some)
 }
 
-async fn connect(load: Option<Load>, router: &Router) -> Result<Option<Generator>, BenchError> {
-    match load {
-        Some(load) => Generator::connect(&router.rpc, load).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-async fn book_of(generator: Option<Generator>, window: Window) -> Result<Option<Book>, BenchError> {
+async fn run_to_end(
+    generator: Option<Generator>,
+    window: Window,
+) -> Result<Option<Ended>, BenchError> {
     match generator {
         Some(generator) => generator.run(window).await.map(Some),
         None => Ok(None),

@@ -1,14 +1,26 @@
 //! A load as data: the router, what callers send it, what the networks do, and the bars that a run is
 //! held against. One file each in `scenarios/bench/`; nothing runs here.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{fmt::Display, num::NonZeroUsize, ops::RangeInclusive, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{
+    bar::Bar,
     load::{Kind, Load},
     sink::Delivering,
 };
+
+/// SMSCs of a router: as many as there are prefixes of two digits.
+const SMSCS_MAX: usize = 100;
+/// Further prefixes of routes: as many as there are of five digits.
+pub(super) const PREFIXES_MAX: usize = 100_000;
+/// Requests in one batch: what the contract allows.
+const BATCH_MAX: usize = 1_000;
+/// 255 parts of 153 characters, which is what a message may have.
+const TEXT_CHARS_MAX: usize = 255 * 153;
+/// More than any machine can.
+const PER_S_MAX: f64 = 10_000_000.0;
 
 /// The files, embedded so that the command line has them wherever it runs.
 macro_rules! files {
@@ -44,6 +56,7 @@ files! {
     "payments-memory"
     "payments-half-load"
     "both"
+    "idle-500"
 }
 
 /// A file that is no scenario.
@@ -84,7 +97,8 @@ pub(super) struct Scenario {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RouterShape {
-    /// SMSCs; 0 is a router without messages.
+    /// SMSCs; 0 is a router without messages. With several, each has its share of the destinations.
+    #[serde(deserialize_with = "smscs")]
     pub(super) smscs: usize,
     /// Binds of each.
     pub(super) binds: u32,
@@ -98,6 +112,9 @@ pub(super) struct RouterShape {
     pub(super) store: bool,
     /// Whether it has a `[journal]`.
     pub(super) journal: bool,
+    /// Prefixes of routes besides those that every router here has.
+    #[serde(deserialize_with = "prefixes")]
+    pub(super) prefixes: usize,
     /// Further sections of its configuration, as TOML.
     pub(super) sections: String,
 }
@@ -112,6 +129,7 @@ impl Default for RouterShape {
             bank_window: 256,
             store: false,
             journal: false,
+            prefixes: 0,
             sections: String::new(),
         }
     }
@@ -140,17 +158,19 @@ pub(super) struct Traffic {
     /// Requests without an answer, over all clients.
     pub(super) in_flight: NonZeroUsize,
     /// Requests in one batch.
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "batch")]
     pub(super) batch: NonZeroUsize,
     /// Characters of a message's text.
-    #[serde(default = "short_text")]
+    #[serde(default = "short_text", deserialize_with = "text_chars")]
     pub(super) text_chars: usize,
     /// Whether a receipt is asked for.
     #[serde(default)]
     pub(super) receipt: bool,
     /// Requests per second of an open loop.
+    #[serde(default, deserialize_with = "per_s")]
     pub(super) per_s: Option<f64>,
     /// An open loop with this share of what a closed one reached just before.
+    #[serde(default, deserialize_with = "share")]
     pub(super) load: Option<f64>,
 }
 
@@ -171,38 +191,47 @@ pub(super) struct Events {
     pub(super) subscribers: NonZeroUsize,
 }
 
-/// A figure and what it has to be.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Bar {
-    /// Which figure.
-    pub(super) what: Figure,
-    /// What it has to reach.
-    pub(super) bar: f64,
-    /// What is thought possible.
-    pub(super) in_sight: Option<f64>,
+/// A value that has to be in a range; what is not is told with its line, as everything is that is found
+/// while the file is read.
+fn within<'de, D: Deserializer<'de>, T: Deserialize<'de> + PartialOrd + Display>(
+    deserializer: D,
+    range: RangeInclusive<T>,
+) -> Result<T, D::Error> {
+    let value = T::deserialize(deserializer)?;
+    match range.contains(&value) {
+        true => Ok(value),
+        false => Err(D::Error::custom(format_args!(
+            "{value} is not within {} to {}",
+            range.start(),
+            range.end()
+        ))),
+    }
 }
 
-/// A figure of a run that bars speak of.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Figure {
-    /// Messages answered per second.
-    MessagesPerS,
-    /// Payments answered per second.
-    PaymentsPerS,
-    /// Events acknowledged per second.
-    EventsPerS,
-    /// The router's processor time for each of what was done, in microseconds.
-    CpuUs,
-    /// The share of what the bare exchange reached in the same run.
-    OfFloor,
-    /// The median latency, in milliseconds.
-    P50Ms,
-    /// The latency that one of a hundred exceeds, in milliseconds.
-    P99Ms,
-    /// The router's most memory, in MiB.
-    PeakMib,
+/// The prefixes of two digits are shared among them.
+fn smscs<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    within(from, 0..=SMSCS_MAX)
+}
+
+fn prefixes<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    within(from, 0..=PREFIXES_MAX)
+}
+
+fn batch<'de, D: Deserializer<'de>>(from: D) -> Result<NonZeroUsize, D::Error> {
+    let most = NonZeroUsize::new(BATCH_MAX).unwrap_or(NonZeroUsize::MIN);
+    within(from, NonZeroUsize::MIN..=most)
+}
+
+fn text_chars<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    within(from, 1..=TEXT_CHARS_MAX)
+}
+
+fn per_s<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    within(from, 1.0..=PER_S_MAX).map(Some)
+}
+
+fn share<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    within(from, 0.01..=1.0).map(Some)
 }
 
 fn stream() -> Call {
@@ -229,6 +258,25 @@ impl Scenario {
         };
         let mut scenario: Self = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         scenario.name = name.to_owned();
+        let kinds = [
+            ("messages", &scenario.messages),
+            ("payments", &scenario.payments),
+        ];
+        for (kind, traffic) in kinds {
+            let Some(traffic) = traffic else { continue };
+            let is_open = traffic.per_s.is_some() || traffic.load.is_some();
+            if is_open && traffic.call == Call::Unary {
+                return Err(wrong(format!("[{kind}]: an open loop needs a stream")));
+            }
+            if traffic.receipt && scenario.events.is_none() {
+                return Err(wrong(format!(
+                    "[{kind}]: receipts need [events], whose subscribers take them"
+                )));
+            }
+            if traffic.per_s.is_some() && traffic.load.is_some() {
+                return Err(wrong(format!("[{kind}]: per_s or load, not both")));
+            }
+        }
         Ok(scenario)
     }
 
@@ -288,7 +336,7 @@ impl Scenario {
     pub(super) fn settings(&self) -> String {
         let router = &self.router;
         let mut parts = Vec::new();
-        if self.messages.is_some() || self.events.is_some() {
+        if router.smscs > 0 {
             let binds = router.binds as usize * router.smscs;
             parts.push(format!("{binds} binds x {}", router.window));
         }
@@ -307,11 +355,6 @@ impl Scenario {
             parts.push("journal".to_owned());
         }
         parts.join("; ")
-    }
-
-    /// Whether there is a message centre.
-    pub(super) fn has_smsc(&self) -> bool {
-        self.messages.is_some() || self.events.is_some()
     }
 
     /// Subscribers; 0 if nothing comes in.
@@ -372,5 +415,71 @@ impl Traffic {
             share: self.load,
             first_client,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn every_file_is_a_scenario_and_none_is_left_out() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/bench");
+        let found = fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        let mut found: Vec<_> = found
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        let mut listed: Vec<_> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        found.sort();
+        listed.sort();
+        assert_eq!(found, listed);
+        for (name, text) in FILES {
+            let scenario = Scenario::parse(name, text).unwrap();
+            assert!(!scenario.about.is_empty() && !scenario.settings().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_line() {
+        for (fault, told) in [
+            ("in_flight = 0", "line 4"),
+            (
+                "in_flight = 1\nbatch = 1_001",
+                "1001 is not within 1 to 1000",
+            ),
+            ("in_flight = 1\nbatch = 1_001", "line 5"),
+            ("in_flight = 1\nload = 1.5", "line 5"),
+            ("in_flight = 1\ntext_chars = 0", "line 5"),
+            ("in_flight = 1\nflight = 2", "unknown field `flight`"),
+            (
+                "in_flight = 1\ncall = \"unary\"\nper_s = 5.0",
+                "an open loop needs a stream",
+            ),
+            ("in_flight = 1\nload = 0.5\nper_s = 5.0", "not both"),
+            ("in_flight = 1\nreceipt = true", "receipts need [events]"),
+        ] {
+            let text = format!("about = \"a\"\n\n[messages]\n{fault}\n");
+            let why = Scenario::parse("x", &text).unwrap_err().to_string();
+            assert!(why.contains(told), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told() {
+        let why = Scenario::named("no/such.toml").unwrap_err().to_string();
+        assert!(why.contains("neither in --list nor a file"), "{why}");
+    }
+
+    #[test]
+    fn a_text_has_as_many_parts_as_gsm_7_bit_needs() {
+        let parts = |chars: usize| {
+            let text = format!("about = \"\"\n[messages]\nin_flight = 1\ntext_chars = {chars}\n");
+            Scenario::parse("x", &text).unwrap().parts()
+        };
+        assert_eq!([160, 161, 306, 307, 1_530].map(parts), [1, 2, 2, 3, 10]);
     }
 }

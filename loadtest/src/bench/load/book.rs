@@ -17,6 +17,8 @@ pub(in crate::bench) const BIN_NS: u64 = 100_000_000;
 #[derive(Clone, Debug)]
 pub(in crate::bench) struct Book {
     pub(in crate::bench) window: Window,
+    /// What is to come per second, in an open loop.
+    pub(in crate::bench) offered_per_s: Option<f64>,
     /// Requests that left, over the whole run.
     pub(in crate::bench) sent: u64,
     /// Requests that were answered, over the whole run.
@@ -46,6 +48,7 @@ impl Book {
         let bins = (window.end_ns - window.start_ns).div_ceil(BIN_NS);
         Ok(Self {
             window,
+            offered_per_s: None,
             sent: 0,
             answered: 0,
             failed: 0,

@@ -33,7 +33,7 @@ use super::{
 use pace::{Pace, Schedule};
 pub(super) use raw::client_name;
 use raw::{SUBMIT, SUBMIT_STREAM, TRANSACT, TRANSACT_STREAM, connect};
-use stream::SharedFlow;
+use stream::{OpenStream, SharedFlow};
 use template::{Batch, Shape};
 
 /// What the generator's threads are called.
@@ -99,6 +99,14 @@ pub(super) struct Load {
 pub(super) struct Generator {
     go: oneshot::Sender<Window>,
     book: oneshot::Receiver<Result<Book, BenchError>>,
+    over: oneshot::Sender<()>,
+}
+
+/// What a generator has written down. Its thread lives as long as this, so that its processor time can
+/// be read after its work.
+pub(super) struct Ended {
+    pub(super) book: Book,
+    _over: oneshot::Sender<()>,
 }
 
 impl Generator {
@@ -111,9 +119,10 @@ impl Generator {
         let (go, window) = oneshot::channel();
         let (tell_ready, ready) = oneshot::channel();
         let (tell_book, book) = oneshot::channel();
+        let (over, is_over) = oneshot::channel();
         on_own_thread(format!("{THREAD}-{}", load.first_client), async move {
-            let channels = match channels(&rpc, load.clients).await {
-                Ok(channels) => channels,
+            let connected = match Connected::open(&rpc, load).await {
+                Ok(connected) => connected,
                 Err(error) => {
                     tell_ready.send(Err(error)).ok();
                     return;
@@ -122,21 +131,27 @@ impl Generator {
             // Whoever waits may have given up.
             tell_ready.send(Ok(())).ok();
             if let Ok(window) = window.await {
-                tell_book.send(send_all(channels, load, window).await).ok();
+                tell_book.send(send_all(connected, load, window).await).ok();
+                // Nothing is ever said here: it ends when the other side is dropped.
+                is_over.await.ok();
             }
         })?;
         ready.await.map_err(|_| BenchError::GeneratorDied)??;
-        Ok(Self { go, book })
+        Ok(Self { go, book, over })
     }
 
     /// Sends until the end of the window, and returns the book once everything is answered.
     ///
     /// # Errors
     /// When the generator could not run; what the router does wrong is in the book.
-    pub(super) async fn run(self, window: Window) -> Result<Book, BenchError> {
-        let died = |_| BenchError::GeneratorDied;
-        self.go.send(window).map_err(died)?;
-        self.book.await.map_err(|_| BenchError::GeneratorDied)?
+    pub(super) async fn run(self, window: Window) -> Result<Ended, BenchError> {
+        let sent = self.go.send(window);
+        sent.map_err(|_| BenchError::GeneratorDied)?;
+        let book = self.book.await.map_err(|_| BenchError::GeneratorDied)??;
+        Ok(Ended {
+            book,
+            _over: self.over,
+        })
     }
 }
 
@@ -154,25 +169,51 @@ pub(super) fn on_own_thread(
     thread.map(drop).map_err(BenchError::Thread)
 }
 
-async fn channels(rpc: &str, clients: usize) -> Result<Vec<Channel>, BenchError> {
-    let mut channels = Vec::with_capacity(clients);
-    for _ in 0..clients {
-        channels.push(connect(rpc).await?);
-    }
-    Ok(channels)
+/// The clients of a load before their window: what opening them costs is not measured.
+enum Connected {
+    Streams(Vec<OpenStream>),
+    /// Workers share the clients' connections.
+    Connections(Vec<Channel>),
 }
 
-async fn send_all(channels: Vec<Channel>, load: Load, window: Window) -> Result<Book, BenchError> {
-    let book = Arc::new(Mutex::new(Book::new(window)?));
+impl Connected {
+    async fn open(rpc: &str, load: Load) -> Result<Self, BenchError> {
+        let mut channels = Vec::with_capacity(load.clients);
+        for _ in 0..load.clients {
+            channels.push(connect(rpc).await?);
+        }
+        if load.call == Call::Unary {
+            return Ok(Self::Connections(channels));
+        }
+        let in_flight = match load.per_s {
+            None => load.in_flight,
+            Some(_) => OPEN_IN_FLIGHT_MAX,
+        };
+        let in_flight = in_flight / load.clients;
+        let path = load.kind.path(Call::Stream);
+        let mut streams = Vec::with_capacity(load.clients);
+        for (stream, channel) in channels.into_iter().enumerate() {
+            let batch = Batch::new(load.kind.shape(), load.batch, stream);
+            let client = load.first_client + stream;
+            streams.push(OpenStream::open(channel, client, path, batch, in_flight).await?);
+        }
+        Ok(Self::Streams(streams))
+    }
+}
+
+async fn send_all(connected: Connected, load: Load, window: Window) -> Result<Book, BenchError> {
+    let mut book = Book::new(window)?;
+    book.offered_per_s = load.per_s;
+    let book = Arc::new(Mutex::new(book));
     let mut calls = JoinSet::new();
-    match load.call {
-        Call::Stream => {
-            let flows = open_streams(channels, load, &book, &mut calls);
+    match connected {
+        Connected::Streams(streams) => {
+            let flows = begin(streams, load, &book, &mut calls);
             if load.per_s.is_some() {
                 keep_pace(flows, window)?;
             }
         }
-        Call::Unary => start_workers(&channels, load, &book, &mut calls),
+        Connected::Connections(channels) => start_workers(&channels, load, &book, &mut calls),
     }
     while let Some(ended) = calls.join_next().await {
         let ended = ended.unwrap_or_else(|error| Err(Status::internal(error.to_string())));
@@ -190,30 +231,24 @@ fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
     book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One stream for each client.
-fn open_streams(
-    channels: Vec<Channel>,
+fn begin(
+    streams: Vec<OpenStream>,
     load: Load,
     book: &Arc<Mutex<Book>>,
     calls: &mut Calls,
 ) -> Vec<SharedFlow> {
     let from_ns = now_ns();
-    let mut flows = Vec::new();
-    for (client, channel) in channels.into_iter().enumerate() {
-        let batch = Batch::new(load.kind.shape(), load.batch, client);
-        let (pace, in_flight) = match load.per_s {
-            None => (Pace::Closed, load.in_flight),
+    let mut flows = Vec::with_capacity(streams.len());
+    for (number, stream) in streams.into_iter().enumerate() {
+        let pace = match load.per_s {
+            None => Pace::Closed,
             Some(per_s) => {
-                let schedule = Schedule::of(client, load.clients, per_s, load.batch, from_ns);
-                (Pace::Open(schedule), OPEN_IN_FLIGHT_MAX)
+                let schedule = Schedule::of(number, load.clients, per_s, load.batch, from_ns);
+                Pace::Open(schedule)
             }
         };
-        let in_flight = in_flight / load.clients;
-        let flow = SharedFlow::new(batch, pace, in_flight, Arc::clone(book));
-        flows.push(flow.clone());
-        let path = load.kind.path(Call::Stream);
-        let client = load.first_client + client;
-        calls.spawn(stream::run(channel, client, path, flow, GOOD));
+        flows.push(stream.begin(pace, Arc::clone(book)));
+        calls.spawn(stream.run(Arc::clone(book), GOOD));
     }
     flows
 }

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use tokio::time::{sleep_until, timeout};
 use tokio_stream::Stream;
-use tonic::{Status, transport::Channel};
+use tonic::{Status, Streaming, transport::Channel};
 
 use super::{
     book::Book,
@@ -28,14 +28,22 @@ use crate::bench::clock::{self, now_ns};
 const DRAIN_MAX: Duration = Duration::from_secs(30);
 
 /// A stream's requests, on their way out.
-pub(super) struct Flow {
+struct Flow {
     batch: Batch,
-    pace: Pace,
     in_flight_max: usize,
     unanswered: usize,
-    is_over: bool,
-    book: Arc<Mutex<Book>>,
+    stage: Stage,
     waiting: Option<Waker>,
+}
+
+/// How far a stream is.
+enum Stage {
+    /// Open, and nothing leaves yet.
+    Held,
+    /// What is due and has room leaves.
+    Sending { pace: Pace, book: Arc<Mutex<Book>> },
+    /// Nothing more leaves.
+    Over,
 }
 
 /// Shared by what sends, what reads the answers, and what keeps the pace.
@@ -43,20 +51,13 @@ pub(super) struct Flow {
 pub(super) struct SharedFlow(Arc<Mutex<Flow>>);
 
 impl SharedFlow {
-    pub(super) fn new(
-        batch: Batch,
-        pace: Pace,
-        in_flight_max: usize,
-        book: Arc<Mutex<Book>>,
-    ) -> Self {
+    fn new(batch: Batch, in_flight_max: usize) -> Self {
         Self(Arc::new(Mutex::new(Flow {
             // With less room than a batch nothing could ever leave.
             in_flight_max: in_flight_max.max(batch.len()),
             batch,
-            pace,
             unanswered: 0,
-            is_over: false,
-            book,
+            stage: Stage::Held,
             waiting: None,
         })))
     }
@@ -68,8 +69,12 @@ impl SharedFlow {
     /// When the next batch is due; `None` if nothing waits for that moment.
     pub(super) fn waits_until_ns(&self) -> Option<u64> {
         let flow = self.lock();
-        let is_waiting = flow.waiting.is_some() && !flow.is_over && flow.has_room();
-        is_waiting.then(|| flow.pace.due_ns(0))
+        match &flow.stage {
+            Stage::Sending { pace, .. } if flow.waiting.is_some() && flow.has_room() => {
+                Some(pace.due_ns(0))
+            }
+            _ => None,
+        }
     }
 
     /// Lets the stream look again whether something is due.
@@ -80,8 +85,8 @@ impl SharedFlow {
         }
     }
 
-    fn end(&self) {
-        self.lock().is_over = true;
+    fn go_on(&self, stage: Stage) {
+        self.lock().stage = stage;
         self.wake();
     }
 
@@ -107,17 +112,20 @@ impl Flow {
 
     /// The next batch, if it is due and there is room.
     fn next(&mut self) -> Option<Bytes> {
+        let has_room = self.has_room();
+        let Stage::Sending { pace, book } = &mut self.stage else {
+            return None;
+        };
         let now_ns = now_ns();
-        let due_ns = self.pace.due_ns(now_ns);
-        if !self.has_room() || due_ns > now_ns {
+        let due_ns = pace.due_ns(now_ns);
+        if !has_room || due_ns > now_ns {
             return None;
         }
-        let first = self.batch.made();
+        let (requests, first) = (self.batch.len(), self.batch.made());
         let octets = self.batch.next(due_ns);
-        self.pace.step();
-        self.unanswered += self.batch.len();
-        let mut book = lock(&self.book);
-        book.leaves(self.batch.len() as u64, first, due_ns, now_ns);
+        pace.step();
+        lock(book).leaves(requests as u64, first, due_ns, now_ns);
+        self.unanswered += requests;
         Some(octets)
     }
 }
@@ -130,7 +138,7 @@ impl Stream for Requests {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut flow = self.0.lock();
-        if flow.is_over {
+        if matches!(flow.stage, Stage::Over) {
             return Poll::Ready(None);
         }
         match flow.next() {
@@ -143,44 +151,65 @@ impl Stream for Requests {
     }
 }
 
-/// Runs the stream until the end of the window and the last answer.
-pub(super) async fn run(
-    channel: Channel,
-    client: usize,
-    call: &'static str,
+/// A stream that is open, and on which nothing has left yet.
+pub(super) struct OpenStream {
     flow: SharedFlow,
-    good_outcome: u64,
-) -> Result<(), Status> {
-    let book = Arc::clone(&flow.lock().book);
-    let end_ns = lock(&book).window.end_ns;
-    let mut grpc = caller(channel);
-    let ready = grpc.ready().await;
-    ready.map_err(|error| Status::unavailable(error.to_string()))?;
-    let requests = request(client, Requests(flow.clone()));
-    let opened = grpc.streaming(requests, path(call), RawCodec).await?;
-    let mut answers = opened.into_inner();
-    let end = sleep_until(clock::instant(end_ns));
-    tokio::pin!(end);
-    loop {
-        let answer = tokio::select! {
-            answer = answers.message() => answer?,
-            () = &mut end => break,
-        };
-        match answer {
-            Some(octets) => flow.make_room(note(&octets, &book, good_outcome)),
-            None => return Err(Status::aborted("the router has ended the stream")),
-        }
+    answers: Streaming<Bytes>,
+}
+
+impl OpenStream {
+    pub(super) async fn open(
+        channel: Channel,
+        client: usize,
+        call: &'static str,
+        batch: Batch,
+        in_flight_max: usize,
+    ) -> Result<Self, Status> {
+        let flow = SharedFlow::new(batch, in_flight_max);
+        let mut grpc = caller(channel);
+        let ready = grpc.ready().await;
+        ready.map_err(|error| Status::unavailable(error.to_string()))?;
+        let requests = request(client, Requests(flow.clone()));
+        let opened = grpc.streaming(requests, path(call), RawCodec).await?;
+        Ok(Self {
+            flow,
+            answers: opened.into_inner(),
+        })
     }
-    flow.end();
-    let drain = async {
-        while let Some(octets) = answers.message().await? {
-            note(&octets, &book, good_outcome);
+
+    /// Lets requests leave from now on.
+    pub(super) fn begin(&self, pace: Pace, book: Arc<Mutex<Book>>) -> SharedFlow {
+        self.flow.go_on(Stage::Sending { pace, book });
+        self.flow.clone()
+    }
+
+    /// Goes on until the end of the window and the last answer.
+    pub(super) async fn run(self, book: Arc<Mutex<Book>>, good_outcome: u64) -> Result<(), Status> {
+        let Self { flow, mut answers } = self;
+        let end_ns = lock(&book).window.end_ns;
+        let end = sleep_until(clock::instant(end_ns));
+        tokio::pin!(end);
+        loop {
+            let answer = tokio::select! {
+                answer = answers.message() => answer?,
+                () = &mut end => break,
+            };
+            match answer {
+                Some(octets) => flow.make_room(note(&octets, &book, good_outcome)),
+                None => return Err(Status::aborted("the router has ended the stream")),
+            }
         }
-        Ok(())
-    };
-    timeout(DRAIN_MAX, drain)
-        .await
-        .unwrap_or_else(|_| Err(Status::deadline_exceeded("some answers did not come")))
+        flow.go_on(Stage::Over);
+        let drain = async {
+            while let Some(octets) = answers.message().await? {
+                note(&octets, &book, good_outcome);
+            }
+            Ok(())
+        };
+        timeout(DRAIN_MAX, drain)
+            .await
+            .unwrap_or_else(|_| Err(Status::deadline_exceeded("some answers did not come")))
+    }
 }
 
 /// Notes a batch of answers; how many there are.

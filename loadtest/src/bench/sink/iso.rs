@@ -32,8 +32,11 @@ const fn bits(elements: &[usize]) -> u64 {
     bits
 }
 
-/// Splits off the first whole message, without its header; `None` if more must come.
-pub(super) fn split(input: &[u8]) -> Result<Option<(&[u8], &[u8])>, NoMessage> {
+/// A message without its header, and what comes behind it.
+type Split<'a> = (&'a [u8], &'a [u8]);
+
+/// Splits off the first whole message; `None` if more must come.
+pub(super) fn split(input: &[u8]) -> Result<Option<Split<'_>>, NoMessage> {
     let Some((header, rest)) = input.split_first_chunk::<HEADER_BYTES>() else {
         return Ok(None);
     };
@@ -261,7 +264,7 @@ mod tests {
             "BENCH001"
         );
         let expected = concat!(
-            "0104",
+            "0090",
             "0210",
             "702000000E800000",
             "169704360000000001",

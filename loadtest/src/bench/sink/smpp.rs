@@ -14,7 +14,6 @@ pub(in crate::bench) mod command {
     pub(super) const UNBIND: u32 = 0x06;
     pub(super) const BIND_RECEIVER: u32 = 0x01;
     pub(super) const BIND_TRANSMITTER: u32 = 0x02;
-    pub(super) const ENQUIRE_LINK: u32 = 0x15;
     pub(super) const RESP: u32 = 0x8000_0000;
 }
 
@@ -268,8 +267,8 @@ mod tests {
     /// A submit_sm typed in by hand from 4.4.1: service_type "", source 0/1 "8049", destination 1/1
     /// "8498", esm_class 0, protocol 0, priority 0, no times, registered_delivery 1, replace 0,
     /// data_coding 0, default message 0, "hi".
-    const SUBMIT: &[u8] = b"\0\0\0\x2f\0\0\0\x04\0\0\0\0\0\0\0\x07\
-        \0\0\x018049\0\x01\x018498\0\0\0\0\0\0\x01\0\0\0\x02hi\0\0\0\0\0\0\0";
+    const SUBMIT: &[u8] = b"\0\0\0\x2b\0\0\0\x04\0\0\0\0\0\0\0\x07\
+        \0\0\x018049\0\x01\x018498\0\0\0\0\0\0\x01\0\0\0\x02hi";
 
     fn only(input: &[u8]) -> Pdu<'_> {
         let (pdu, rest) = Pdu::split(input).unwrap().unwrap();

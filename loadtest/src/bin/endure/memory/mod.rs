@@ -1,7 +1,7 @@
 //! Messages with receipts by the million, and what the router occupies meanwhile: flat, once the
 //! tables of its configured bounds are full.
 //!
-//! `load` is the upstream service, `tally` what it was told, `samples` what `/proc` says.
+//! `load` is the upstream service, `tally` what it was told, `samples` what it occupied.
 
 mod load;
 mod samples;
@@ -16,6 +16,7 @@ use clap::Args;
 use loadtest::{
     fault::DelayMs,
     smsc::{BookKeeping, Delivering, Smsc, SmscBehaviour},
+    usage,
 };
 use tokio::{task::JoinSet, time::interval};
 
@@ -111,14 +112,14 @@ pub(crate) async fn prove(common: &Common, options: &Options) -> Result<Verdict,
     let samples = run(options, &load, &router, &home).await?;
     let took = began.elapsed();
     // It still lives: what the processors did for it can be read.
-    let cpu_ms = samples::cpu_ms(router.pid()).map_err(EndureError::Proc)?;
+    let cpu = usage::cpu(router.pid()).map_err(EndureError::Proc)?;
     let mut verdict = Verdict::default();
     let summary = Summary {
         options,
         load: &load,
         samples: &samples,
         took,
-        cpu_ms,
+        cpu_ms: cpu.total_ms(),
         lost: smsc.totals().receipts_lost,
         protocol_errors: smsc.totals().protocol_errors,
     };
@@ -163,8 +164,8 @@ async fn run(
             Some(ended) = streams.join_next() => ended??,
             Some(ended) = subscriber.join_next() => ended??,
             _ = ticks.tick() => {
-                let rss_kib = samples::rss_kib(router.pid()).map_err(EndureError::Proc)?;
-                watch.see(rss_kib, home.store_bytes())?;
+                let memory = usage::memory(router.pid()).map_err(EndureError::Proc)?;
+                watch.see(memory.rss_kib, home.store_bytes())?;
                 let is_settled = counts.receipts.load(Relaxed) >= counts.accepted.load(Relaxed);
                 if streams.is_empty() && is_settled {
                     return Ok(watch.samples);

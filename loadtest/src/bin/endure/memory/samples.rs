@@ -1,10 +1,5 @@
-//! What the router occupies, once a second, and whether that is flat. `/proc` is read here and
-//! nowhere else.
+//! What the router occupies, once a second, and whether that is flat.
 
-use std::{fs, io};
-
-/// Clock ticks per second of `/proc/PID/stat`, the same on every Linux.
-const TICKS_PER_S: u64 = 100;
 /// Samples without which a run says nothing about its memory.
 pub(super) const SAMPLES_MIN: usize = 10;
 
@@ -62,31 +57,6 @@ impl Span {
     }
 }
 
-/// The resident memory of a process in KiB.
-pub(super) fn rss_kib(pid: u32) -> io::Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let digits = line.and_then(|line| line.split_whitespace().next());
-    digits
-        .and_then(|digits| digits.parse().ok())
-        .ok_or_else(|| io::Error::other("the process has no VmRSS: it has ended"))
-}
-
-/// What a process has spent of the processors, in milliseconds.
-pub(super) fn cpu_ms(pid: u32) -> io::Result<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The program's name stands in parentheses and may hold anything; utime and stime are the 12th
-    // and 13th field after it.
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let ticks: u64 = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<u64>().ok())
-        .sum();
-    Ok(ticks * 1_000 / TICKS_PER_S)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,12 +94,5 @@ mod tests {
     fn too_few_samples_say_nothing() {
         assert_eq!(Span::of(&samples([100; SAMPLES_MIN]), 2_000), None);
         assert_eq!(Span::of(&[], 0), None);
-    }
-
-    #[test]
-    fn a_process_that_runs_occupies_memory_and_processors() {
-        let own = std::process::id();
-        assert!(rss_kib(own).unwrap() > 100);
-        cpu_ms(own).unwrap();
     }
 }
