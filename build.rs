@@ -40,6 +40,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .bytes(".")
         .skip_debug(SECRETIVE)
+        .build_server(false)
+        .compile_fds(descriptors.clone())?;
+    // The servers apart, with a codec of their own and batches of messages that are read and written
+    // without a detour (`src/rpc/codec.rs`); all other messages are those above.
+    let servers = out_dir.join("servers");
+    fs::create_dir_all(&servers)?;
+    tonic_prost_build::configure()
+        .out_dir(servers)
+        .extern_path(".sampan.v1", "crate::rpc::proto")
+        .extern_path(
+            ".sampan.v1.SubmitBatch",
+            "crate::rpc::messaging::AskedBatch",
+        )
+        .extern_path(
+            ".sampan.v1.SubmitResults",
+            "crate::rpc::messaging::EncodedResults",
+        )
+        .codec_path("crate::rpc::codec::Codec")
+        .build_client(false)
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -83,23 +83,20 @@ pub struct Digester {
 
 impl Digester {
     /// Adds bytes; how they are cut into calls makes no difference.
-    pub fn bytes(&mut self, mut bytes: &[u8]) {
-        let held = self.length % 8;
-        self.length += bytes.len();
-        if held > 0 {
-            let (fill, rest) = bytes.split_at(bytes.len().min(8 - held));
-            self.tail |= little_endian(fill) << (8 * held);
-            if held + fill.len() < 8 {
-                return;
-            }
-            self.word(self.tail);
-            bytes = rest;
-        }
+    #[inline]
+    pub fn bytes(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
-            self.word(u64::from_le_bytes(*word));
+            self.number(u64::from_le_bytes(*word));
         }
-        self.tail = little_endian(rest);
+        let held = self.length % 8;
+        let word = little_endian(rest);
+        self.length += rest.len();
+        self.tail |= word << (8 * held);
+        if held + rest.len() >= 8 {
+            self.word(self.tail);
+            self.tail = word >> (8 * (8 - held));
+        }
     }
 
     /// Adds bytes after their length, so that neighbouring fields cannot be taken for each other.
@@ -108,9 +105,16 @@ impl Digester {
         self.bytes(bytes);
     }
 
-    /// Adds a number.
+    /// Adds a number, the same as its eight bytes, the lowest first.
+    #[inline]
     pub fn number(&mut self, number: u64) {
-        self.bytes(&number.to_le_bytes());
+        let held = self.length % 8;
+        self.length += 8;
+        self.word(self.tail | number << (8 * held));
+        self.tail = match held {
+            0 => 0,
+            _ => number >> (8 * (8 - held)),
+        };
     }
 
     /// The digest of all that was added.
@@ -129,6 +133,7 @@ impl Digester {
         self.v.iter().fold(0, |all, v| all ^ v)
     }
 
+    #[inline]
     fn word(&mut self, word: u64) {
         self.v[3] ^= word;
         self.round();
@@ -152,12 +157,19 @@ impl Digester {
     }
 }
 
-/// At most eight bytes as a number.
+/// At most eight bytes as a number. Two reads that may overlap take the place of a loop.
+#[inline]
 fn little_endian(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let [first, last] = [first, last].map(|half| u64::from(u32::from_le_bytes(*half)));
+        return first | last << (8 * (bytes.len() - 4));
+    }
+    match *bytes {
+        [] => 0,
+        [a] => u64::from(a),
+        [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c, ..] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+    }
 }
 
 /// The hasher of maps whose keys are digests already.

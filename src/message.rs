@@ -139,8 +139,8 @@ pub struct MessageRequest {
     pub client: ClientName,
     /// The caller's id of the request.
     pub id: Arc<str>,
-    /// What to send.
-    pub message: Message,
+    /// What to send. Boxed once, because from here on it changes hands often.
+    pub message: Box<Message>,
     /// What has not been dispatched by then is not sent.
     pub deadline: Instant,
 }

@@ -126,6 +126,13 @@ impl<T: Outcome> Answers<T> {
         }
     }
 
+    /// The same with room for so many.
+    pub fn with_capacity(answers: usize) -> Self {
+        Self {
+            gathered: Vec::with_capacity(answers),
+        }
+    }
+
     /// Adds an outcome; it is not handed over before [`Answers::flush`].
     pub fn push(&mut self, reply: Reply<T>, outcome: T) {
         self.gathered.push((reply, outcome));

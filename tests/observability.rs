@@ -14,6 +14,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    time::Duration,
 };
 
 use sampan::{
@@ -45,7 +46,7 @@ fn rendered() -> String {
     let metrics = Metrics::new().unwrap();
     for kind in [PeerKind::Smsc, PeerKind::Bank] {
         let link = metrics.link(kind, "peer", "peer/1");
-        link.response_seconds.record(0.02);
+        link.response_seconds.record(Duration::from_millis(20), 1);
     }
     for kind in [PeerKind::Smsc, PeerKind::Bank] {
         let _door = metrics.door(kind, "peer");

@@ -7,7 +7,7 @@
 //! knows nothing of PDUs, messages or money.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     io,
     pin::{Pin, pin},
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -36,6 +36,11 @@ use crate::{outcome::Reason, status::LinkState};
 
 /// How much is read at once; several hundred typical PDUs, and a whole one of the largest allowed.
 const READ_BYTES: usize = 64 * 1024;
+
+/// A new read buffer is taken when the one at hand has less room than this. What was read keeps its
+/// buffer as long as somebody has an id out of it, so a buffer for each small read would be a large
+/// allocation for a few answers.
+const READ_ROOM_MIN: usize = 16 * 1024;
 
 /// No new requests are written while this much is unwritten: the peer does not keep up.
 const OUTPUT_SOFT_MAX: usize = 1024 * 1024;
@@ -289,6 +294,7 @@ where
                 self.follow_stop(now, stop);
             }
             self.take_work(now);
+            let failed = self.write_at_once().await;
             self.protocol.flush(now);
             self.shared.publish_load(self.protocol.in_flight());
             match self.protocol.phase() {
@@ -301,6 +307,9 @@ where
                     self.is_cut = true;
                     break ended;
                 }
+            }
+            if let Some(error) = failed {
+                break self.write_failed(&error);
             }
             if stop.is_some_and(|stop| stop.cut <= now) {
                 break lost("stopped before the peer agreed");
@@ -315,14 +324,45 @@ where
                 Action::Read(_) => self.receive().await,
                 Action::Woken | Action::Due => {}
                 Action::Failed(error) => break lost(&format!("the connection failed: {error}")),
-                Action::WriteFailed(error) => {
-                    drop(self.protocol.last_words());
-                    break lost(&format!("the connection failed: {error}"));
-                }
+                Action::WriteFailed(error) => break self.write_failed(&error),
             }
         };
         self.finish();
         ended
+    }
+
+    fn write_failed(&mut self, error: &io::Error) -> Ended {
+        drop(self.protocol.last_words());
+        lost(&format!("the connection failed: {error}"))
+    }
+
+    /// Writes what the stream takes now, before the callers are told what has come: the peer works
+    /// meanwhile. A connection that is over has its own last words.
+    async fn write_at_once(&mut self) -> Option<io::Error> {
+        self.protocol.before_write();
+        if let Phase::Closed(_) | Phase::Cut(_) = self.protocol.phase() {
+            return None;
+        }
+        let (stream, output) = (&mut self.stream, self.protocol.output());
+        if output.is_empty() {
+            return None;
+        }
+        let written = poll_fn(|context| {
+            Poll::Ready(match Pin::new(&mut *stream).poll_write(context, output) {
+                Poll::Ready(written) => Some(written),
+                Poll::Pending => None,
+            })
+        });
+        match written.await {
+            None => None,
+            Some(Ok(0)) => Some(io::ErrorKind::WriteZero.into()),
+            Some(Ok(octets)) => {
+                self.protocol.wrote(octets);
+                self.is_unflushed = true;
+                None
+            }
+            Some(Err(error)) => Some(error),
+        }
     }
 
     /// Opens and closes the queue as the protocol's phase says.
@@ -466,7 +506,7 @@ where
         let mut woken = pin!(self.shared.woken());
         let mut flushed = false;
         let told_flushed = &mut flushed;
-        let action = std::future::poll_fn(move |context| {
+        let action = poll_fn(move |context| {
             if !output.is_empty() {
                 match Pin::new(&mut *stream).poll_write(context, output) {
                     Poll::Ready(Ok(0)) => {
@@ -488,7 +528,9 @@ where
                 }
             }
             if output.len() < OUTPUT_HARD_MAX {
-                input.reserve(READ_BYTES);
+                if input.capacity() - input.len() < READ_ROOM_MIN {
+                    input.reserve(READ_BYTES);
+                }
                 match poll_read_buf(Pin::new(&mut *stream), context, input) {
                     Poll::Ready(Ok(bytes)) => return Poll::Ready(Action::Read(bytes)),
                     Poll::Ready(Err(error)) => return Poll::Ready(Action::Failed(error)),

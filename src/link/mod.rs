@@ -37,7 +37,7 @@ pub use door::{Door, DoorError};
 pub use lanes::{Lane, Queued};
 pub use late::{LATE_FOR, LATE_MAX};
 pub use shared::{NotTaken, Shared, Stop, Totals};
-pub use smsc::{SmscJob, SmscRequest};
+pub use smsc::SmscJob;
 pub use ticket::{Ends, Ticket, TicketNumber};
 
 use crate::{inbox::Inbox, iso8583::stan::Stans, metrics::Metrics, status::PeerKind};

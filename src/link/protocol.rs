@@ -50,6 +50,8 @@ pub(super) trait Protocol: Send + 'static {
     fn in_flight(&self) -> u32;
     /// What is to be written; the driver takes it from the front.
     fn output(&mut self) -> &mut BytesMut;
+    /// What is new in the output is about to be written.
+    fn before_write(&mut self) {}
     /// That many octets left the front of the output.
     fn wrote(&mut self, octets: usize) {
         self.output().advance(octets);

@@ -84,23 +84,17 @@ impl<'m> Content<'m> {
     /// The PDUs that carry it, in the given frame.
     pub(super) fn pdus(
         &self,
-        frame: SubmitSm,
+        mut frame: SubmitSm,
         splitting: Splitting,
         reference: impl FnOnce() -> u16,
     ) -> Result<Built, String> {
-        let frame = SubmitSm {
-            data_coding: self.encoded().data_coding,
-            ..frame
-        };
+        frame.data_coding = self.encoded().data_coding;
         if let Self::Headed(encoded) = self {
             return self.headed(frame, &encoded.data);
         }
         let segments = segment::segments(self.encoded(), splitting, reference)
             .map_err(|error| self.fault(error))?;
-        let frame = SubmitSm {
-            esm_class: segments.esm_class(),
-            ..frame
-        };
+        frame.esm_class = segments.esm_class();
         // PARTS_MAX is 255.
         let parts = u8::try_from(segments.parts()).unwrap_or(u8::MAX);
         let pdus = match segments {
@@ -121,11 +115,8 @@ impl<'m> Content<'m> {
         Ok(Built { pdus, parts })
     }
 
-    fn headed(&self, frame: SubmitSm, data: &Bytes) -> Result<Built, String> {
-        let frame = SubmitSm {
-            esm_class: EsmClass::UDHI,
-            ..frame
-        };
+    fn headed(&self, mut frame: SubmitSm, data: &Bytes) -> Result<Built, String> {
+        frame.esm_class = EsmClass::UDHI;
         let pdu = match data.len() <= SHORT_MESSAGE_OCTETS_MAX {
             true => self.short(frame, data.clone()),
             // More than the air carries at once: such an SMSC knows what to make of it.
@@ -137,12 +128,9 @@ impl<'m> Content<'m> {
         })
     }
 
-    fn short(&self, frame: SubmitSm, data: Bytes) -> Result<SubmitSm, String> {
-        let short_message = ShortMessage::new(data).map_err(|error| self.fault(error))?;
-        Ok(SubmitSm {
-            short_message,
-            ..frame
-        })
+    fn short(&self, mut frame: SubmitSm, data: Bytes) -> Result<SubmitSm, String> {
+        frame.short_message = ShortMessage::new(data).map_err(|error| self.fault(error))?;
+        Ok(frame)
     }
 
     fn sar(

@@ -1,14 +1,14 @@
 //! From a message to the PDUs that carry it. Pure; errors name the request's field for the caller.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::body::Content;
 use crate::{
-    link::{SmscRequest, settings::SmscSettings},
+    link::settings::SmscSettings,
     message::{Address, Message, MessageRef, Operation},
     smpp::{
         self, COctetString, MessageId, Npi, ShortMessage, Tag, Tlvs, Ton,
-        pdu::{CancelSm, QuerySm, ReplaceSm, SubmitSm},
+        pdu::{CancelSm, Prepared, QuerySm, ReplaceSm, SubmitSm},
         text::{self, Coding, Encoded},
     },
 };
@@ -23,19 +23,31 @@ pub(super) struct Built {
 }
 
 /// The PDUs of one message.
-pub(super) enum Pdus {
+pub(super) enum Pdus<P = SubmitSm> {
     /// The common case.
-    One(SubmitSm),
+    One(P),
     /// A long text, in the order of its parts.
-    Parts(Vec<SubmitSm>),
+    Parts(Vec<P>),
 }
 
-impl Pdus {
+impl<P> Pdus<P> {
     /// How many there are; what rates count.
     pub(super) fn count(&self) -> usize {
         match self {
             Self::One(_) => 1,
             Self::Parts(parts) => parts.len(),
+        }
+    }
+}
+
+impl Pdus {
+    /// The same, encoded into the free room of `octets`.
+    pub(super) fn prepared(&self, octets: &mut BytesMut) -> Pdus<Prepared> {
+        match self {
+            Self::One(pdu) => Pdus::One(Prepared::of(pdu, octets)),
+            Self::Parts(pdus) => {
+                Pdus::Parts(pdus.iter().map(|pdu| Prepared::of(pdu, octets)).collect())
+            }
         }
     }
 }
@@ -99,23 +111,22 @@ fn encode(text: &str, coding: Coding, settings: &SmscSettings) -> Result<Encoded
 }
 
 /// The PDU of an operation.
-pub(super) fn operation(
-    operation: Operation,
-    settings: &SmscSettings,
-) -> Result<SmscRequest, String> {
+pub(super) fn operation(operation: Operation, settings: &SmscSettings) -> Result<Prepared, String> {
+    let octets = &mut BytesMut::new();
     Ok(match operation {
         Operation::Query(message) => {
             let (message_id, source) = reference(&message)?;
-            SmscRequest::Query(QuerySm { message_id, source })
+            Prepared::of(&QuerySm { message_id, source }, octets)
         }
         Operation::Cancel(message, destination) => {
             let (message_id, source) = reference(&message)?;
-            SmscRequest::Cancel(CancelSm {
+            let cancel_sm = CancelSm {
                 service_type: COctetString::EMPTY,
                 message_id,
                 source,
                 destination: address("destination", &destination)?,
-            })
+            };
+            Prepared::of(&cancel_sm, octets)
         }
         Operation::Replace {
             message,
@@ -126,7 +137,7 @@ pub(super) fn operation(
         } => {
             let (message_id, source) = reference(&message)?;
             let encoded = encode(&text, coding, settings)?;
-            SmscRequest::Replace(ReplaceSm {
+            let replace_sm = ReplaceSm {
                 message_id,
                 source,
                 schedule_delivery_time: COctetString::EMPTY,
@@ -135,7 +146,8 @@ pub(super) fn operation(
                 sm_default_msg_id: 0,
                 short_message: ShortMessage::new(encoded.data)
                     .map_err(|error| format!("text: {error}; replace_sm has one part"))?,
-            })
+            };
+            Prepared::of(&replace_sm, octets)
         }
     })
 }

@@ -44,7 +44,7 @@ pub(super) struct Flight {
     /// operation.
     pub(super) plan: Option<Plan>,
     /// An SMSC that may have it although another one was tried after it, and why.
-    pub(super) doubt: Option<(Arc<str>, MessageResult)>,
+    pub(super) doubt: Option<Box<(Arc<str>, MessageResult)>>,
     /// Messages on the air that it makes.
     pub(super) cost: u8,
     /// Has receipts held that may be its own; `None` if it wants none.
@@ -57,8 +57,8 @@ pub(super) struct Flight {
 
 /// What a flight carries.
 pub(super) enum Errand {
-    /// A message. Boxed, so that a flight is cheap to move.
-    Message(Box<Submission>),
+    /// A message.
+    Message(Submission),
     /// query_sm, cancel_sm or replace_sm, which belong to one SMSC.
     Operation,
 }
@@ -70,7 +70,7 @@ pub(super) struct Submission {
     /// The caller's id.
     pub(super) id: Arc<str>,
     /// The message.
-    pub(super) message: Message,
+    pub(super) message: Box<Message>,
     /// What the parts of this message have in common.
     pub(super) reference: u16,
     /// Its place among the request ids, which is owed the outcome.
@@ -79,7 +79,8 @@ pub(super) struct Submission {
 
 enum Progress {
     Whole,
-    Parts(Parts),
+    /// Boxed, so that a flight is cheap to move.
+    Parts(Box<Parts>),
 }
 
 impl Flight {
@@ -150,7 +151,7 @@ impl Flight {
         self.attempts = self.attempts.saturating_add(1);
         self.progress = match pdus {
             0 | 1 => Progress::Whole,
-            count => Progress::Parts(Parts::new(count)),
+            count => Progress::Parts(Box::new(Parts::new(count))),
         };
     }
 
@@ -370,11 +371,11 @@ mod tests {
         let submission = Submission {
             client: ClientName::parse("shop").unwrap(),
             id: "1".into(),
-            message,
+            message: Box::new(message),
             reference: 0,
             id_handle: IdHandle::for_tests(),
         };
-        let errand = Errand::Message(Box::new(submission));
+        let errand = Errand::Message(submission);
         let deadline = now + Duration::from_secs(60);
         Flight::new(Outbox::new().reply(1), deadline, errand).while_valid(now)
     }

@@ -152,7 +152,7 @@ impl Memory {
         let now = clock::now();
         let mut changes = Vec::new();
         let must_be_durable = self.expect(now, &told, &mut changes);
-        let mut answers = Answers::new();
+        let mut answers = Answers::with_capacity(told.len());
         let mut ids = None;
         for (flight, outcome) in told {
             if let Some(id) = flight.id_handle() {

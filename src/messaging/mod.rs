@@ -19,13 +19,14 @@ mod limiter;
 mod memory;
 mod parts;
 mod preview;
+mod smscs;
 mod turns;
 mod up;
 
 pub use preview::{Carriage, Preview};
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -35,11 +36,12 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use bytes::BytesMut;
 use tokio::runtime::Handle;
 use tracing::{error, trace};
 
 use crate::{
-    link::{Ends, SmscJob, SmscRequest, Ticket, TicketNumber, settings::SmscSettings},
+    link::{Ends, SmscJob, Ticket, TicketNumber, settings::SmscSettings},
     message::{
         MessageOutbox, MessageOutcome, MessageRequest, MessageResult, Operation, OperationRequest,
     },
@@ -47,12 +49,14 @@ use crate::{
     outcome::Reason,
     pool::Pool,
     route::{Asked, Plan, Routes},
+    smpp::pdu::Prepared,
 };
-use build::{Built, Pdus};
+use build::Pdus;
 use flights::{Errand, Flight, Flights, Submission};
 pub use limiter::Limiter;
 use memory::{Admitted, Gate};
 pub use memory::{Ids, Memory};
+use smscs::Smscs;
 use turns::Turns;
 
 /// An SMSC as messages see it.
@@ -69,7 +73,7 @@ pub struct Smsc {
 /// Messages on their way down, and their outcomes on the way up.
 pub struct Messaging {
     routes: Arc<ArcSwap<Routes>>,
-    smscs: HashMap<Arc<str>, Smsc>,
+    smscs: Smscs,
     flights: Flights,
     limiter: Limiter,
     /// Tells the parts of one message from those of the next.
@@ -87,11 +91,17 @@ pub struct Messaging {
 /// Why a message does not go down; for its caller.
 pub type Refusal = (Reason, String);
 
-/// A flight that is ready to go, with its PDUs.
+/// What a submit_sm of a common text takes. A batch's requests are written into one buffer.
+const REQUEST_OCTETS: usize = 160;
+
+/// The most that is taken for it at a time; more is taken when it is full.
+const BUFFER_OCTETS_MAX: usize = 16 * 1024;
+
+/// A flight that is ready to go, with its requests.
 struct Departure<'a> {
     smsc: &'a Smsc,
     flight: Flight,
-    pdus: Pdus,
+    requests: Pdus<Prepared>,
 }
 
 /// The end of a request at an SMSC.
@@ -107,10 +117,7 @@ impl Messaging {
     ) -> Self {
         Self {
             routes,
-            smscs: smscs
-                .into_iter()
-                .map(|smsc| (Arc::clone(&smsc.pool.peer), smsc))
-                .collect(),
+            smscs: Smscs::new(smscs),
             flights: Flights::default(),
             limiter: Limiter::default(),
             // Handsets join parts by sender and reference, so two runs should not begin alike.
@@ -132,6 +139,8 @@ impl Messaging {
     /// Sends what `requests` holds; each outcome appears in `outbox` under the request's tag.
     pub fn submit(self: &Arc<Self>, requests: Vec<MessageRequest>, outbox: &Arc<MessageOutbox>) {
         let now = Instant::now();
+        // Taken for all at once, because all callers share it; it wraps as references do.
+        let mut reference = self.reference.fetch_add(requests.len() as u16, Relaxed);
         let admitted = self
             .memory
             .admit(requests, outbox, |reply, id_handle, request| {
@@ -139,10 +148,11 @@ impl Messaging {
                     client: request.client,
                     id: request.id,
                     message: request.message,
-                    reference: self.reference.fetch_add(1, Relaxed),
+                    reference,
                     id_handle,
                 };
-                let errand = Errand::Message(Box::new(submission));
+                reference = reference.wrapping_add(1);
+                let errand = Errand::Message(submission);
                 Flight::new(reply, request.deadline, errand).while_valid(now)
             });
         let Admitted {
@@ -201,19 +211,25 @@ impl Messaging {
         // Told together: each telling is a write of the store.
         let mut refused = Vec::new();
         let mut limits = self.limiter.open();
+        let expected = departures.capacity() * REQUEST_OCTETS;
+        let mut octets = BytesMut::with_capacity(expected.min(BUFFER_OCTETS_MAX));
         for mut flight in flights {
             let mut turn = None;
             let prepared = self
                 .plan(&routes, &mut flight, &mut turn)
-                .and_then(|()| self.prepare_next(&mut flight))
-                .and_then(|(smsc, pdus)| {
+                .and_then(|()| self.prepare_next(&mut flight, &mut octets))
+                .and_then(|(smsc, requests)| {
                     // Counted once, however many SMSCs it is given to; and only now, because in how
                     // many parts it goes depends on the SMSC.
-                    limit(&mut limits, &flight, pdus.count())?;
-                    Ok((smsc, pdus))
+                    limit(&mut limits, &flight, requests.count())?;
+                    Ok((smsc, requests))
                 });
             match prepared {
-                Ok((smsc, pdus)) => departures.push(Departure { smsc, flight, pdus }),
+                Ok((smsc, requests)) => departures.push(Departure {
+                    smsc,
+                    flight,
+                    requests,
+                }),
                 Err(refusal) => {
                     if let Some(turn) = turn {
                         self.turns.give_back(turn);
@@ -230,11 +246,12 @@ impl Messaging {
 
     /// Takes the flights into the table, then hands their PDUs over.
     fn depart<'a>(self: &Arc<Self>, departures: Vec<Departure<'a>>) {
+        let count = departures.len();
         // Nearly always one SMSC, so a list is quicker than a map.
         let mut batches: Vec<(&'a Smsc, VecDeque<SmscJob>)> = Vec::new();
         let mut long: Vec<(&'a Smsc, VecDeque<SmscJob>)> = Vec::new();
-        let job = |number, deadline, lane, pdu| SmscJob {
-            request: SmscRequest::Submit(pdu),
+        let job = |number, deadline, lane, request| SmscJob {
+            request,
             deadline,
             lane,
             ticket: self.ticket(number),
@@ -244,29 +261,33 @@ impl Messaging {
             for Departure {
                 smsc,
                 mut flight,
-                pdus,
+                requests,
             } in departures
             {
                 let (deadline, lane) = (flight.deadline, flight.lane());
                 self.memory.departs(&mut flight, &smsc.pool.peer);
-                match pdus {
-                    Pdus::One(pdu) => {
+                match requests {
+                    Pdus::One(request) => {
                         flight.depart(1);
                         let numbers = flights.insert(flight);
                         let jobs = numbers
-                            .zip([pdu])
-                            .map(|(n, pdu)| job(n, deadline, lane, pdu));
+                            .zip([request])
+                            .map(|(n, request)| job(n, deadline, lane, request));
                         match batches.iter_mut().find(|(own, _)| std::ptr::eq(*own, smsc)) {
                             Some((_, batch)) => batch.extend(jobs),
-                            None => batches.push((smsc, jobs.collect())),
+                            None => {
+                                let mut batch = VecDeque::with_capacity(count);
+                                batch.extend(jobs);
+                                batches.push((smsc, batch));
+                            }
                         }
                     }
-                    Pdus::Parts(pdus) => {
-                        flight.depart(pdus.len());
+                    Pdus::Parts(requests) => {
+                        flight.depart(requests.len());
                         let numbers = flights.insert(flight);
                         let jobs = numbers
-                            .zip(pdus)
-                            .map(|(n, pdu)| job(n, deadline, lane, pdu));
+                            .zip(requests)
+                            .map(|(n, request)| job(n, deadline, lane, request));
                         long.push((smsc, jobs.collect()));
                     }
                 }
@@ -297,17 +318,17 @@ impl Messaging {
             self.refuse(vec![(flight, (Reason::NoRoute, detail))]);
             return;
         };
-        let pdu = match build::operation(request.operation, &smsc.settings) {
-            Ok(pdu) => pdu,
+        let prepared = match build::operation(request.operation, &smsc.settings) {
+            Ok(prepared) => prepared,
             Err(detail) => return self.refuse(vec![(flight, (Reason::Invalid, detail))]),
         };
         flight.depart(1);
         let lane = flight.lane();
         let numbers = self.flights.open().insert(flight);
         let mut jobs = numbers
-            .zip([pdu])
-            .map(|(number, pdu)| SmscJob {
-                request: pdu,
+            .zip([prepared])
+            .map(|(number, prepared)| SmscJob {
+                request: prepared,
                 deadline: request.deadline,
                 lane,
                 ticket: self.ticket(number),
@@ -342,8 +363,13 @@ impl Messaging {
         Ok(())
     }
 
-    /// The next SMSC of a message that can carry it, and the PDUs for it.
-    fn prepare_next(&self, flight: &mut Flight) -> Result<(&Smsc, Pdus), Refusal> {
+    /// The next SMSC of a message that can carry it, and the requests for it, written to the end of
+    /// `octets`.
+    fn prepare_next(
+        &self,
+        flight: &mut Flight,
+        octets: &mut BytesMut,
+    ) -> Result<(&Smsc, Pdus<Prepared>), Refusal> {
         let mut cannot_carry = None;
         loop {
             let plan = flight.plan.as_mut().ok_or_else(lost_track)?;
@@ -352,10 +378,10 @@ impl Messaging {
                 // That no further SMSC is up matters less than what was wrong for this one.
                 Err(none_left) => return Err(cannot_carry.unwrap_or(none_left)),
             };
-            match self.build(smsc, flight) {
-                Ok(built) => {
-                    flight.cost = built.parts;
-                    return Ok((smsc, built.pdus));
+            match self.build(smsc, flight, octets) {
+                Ok((requests, cost)) => {
+                    flight.cost = cost;
+                    return Ok((smsc, requests));
                 }
                 Err(refusal) => cannot_carry = Some(cannot_carry.unwrap_or(refusal)),
             }
@@ -364,8 +390,12 @@ impl Messaging {
 
     /// The next SMSC of a plan that has a healthy bind.
     fn next_smsc(&self, plan: &mut Plan) -> Result<&Smsc, Refusal> {
-        let next = plan.next(|name| self.is_up(name)).cloned();
-        next.and_then(|name| self.smscs.get(&name)).ok_or_else(|| {
+        let mut next = None;
+        plan.next(|name| {
+            next = self.smscs.get(name).filter(|smsc| smsc.pool.is_up());
+            next.is_some()
+        });
+        next.ok_or_else(|| {
             let detail = format!(
                 "no SMSC of route {} has a bind that is up; `sampan links` says why",
                 plan.route().name
@@ -374,16 +404,22 @@ impl Messaging {
         })
     }
 
-    /// The PDUs of a message for an SMSC; the same each time.
-    fn build(&self, smsc: &Smsc, flight: &Flight) -> Result<Built, Refusal> {
+    /// The requests that carry a message to an SMSC, the same each time, and what it costs.
+    fn build(
+        &self,
+        smsc: &Smsc,
+        flight: &Flight,
+        octets: &mut BytesMut,
+    ) -> Result<(Pdus<Prepared>, u8), Refusal> {
         let (Errand::Message(submission), Some(plan)) = (&flight.errand, &flight.plan) else {
             return Err(lost_track());
         };
         let message = &submission.message;
         let default_source = plan.route().default_source.as_ref();
         let source = message.source.as_ref().or(default_source);
-        build::submit(message, source, &smsc.settings, || submission.reference)
-            .map_err(|detail| (Reason::Invalid, detail))
+        let built = build::submit(message, source, &smsc.settings, || submission.reference)
+            .map_err(|detail| (Reason::Invalid, detail))?;
+        Ok((built.pdus.prepared(octets), built.parts))
     }
 
     fn is_up(&self, smsc: &str) -> bool {

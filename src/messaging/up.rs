@@ -5,6 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
+use bytes::BytesMut;
 use tracing::{debug, trace};
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     flights::{self, Errand, Flight},
 };
 use crate::{
-    link::{Ends, NotTaken, SmscJob, SmscRequest, TicketNumber},
+    link::{Ends, NotTaken, SmscJob, TicketNumber},
     message::{Acceptance, MessageOutcome, MessageResult},
     metrics::MessageMetrics,
     outcome::Reason,
@@ -43,17 +44,26 @@ impl Messaging {
     /// Requests have ended at an SMSC: tells their callers, or tries again or elsewhere.
     /// `may_repeat` if the same SMSC may be tried again.
     fn conclude(self: &Arc<Self>, smsc: &Smsc, ends: &mut Vec<End>, may_repeat: bool) {
-        let settled: Vec<(Flight, MessageResult)> = {
+        let peer = &smsc.pool.peer;
+        let mut told = Vec::with_capacity(ends.len());
+        let mut undecided = Vec::new();
+        {
             let mut flights = self.flights.open();
-            ends.drain(..)
-                .filter_map(|(number, result)| flights.conclude(number, result))
-                .collect()
-        };
-        let mut told = Vec::with_capacity(settled.len());
+            for (number, result) in ends.drain(..) {
+                match flights.conclude(number, result) {
+                    // Nearly all of them; and there is nothing to decide.
+                    Some((mut flight, result @ MessageResult::Accepted(_))) => {
+                        let outcome = outcome(&mut flight, peer, result);
+                        told.push((flight, outcome));
+                    }
+                    Some(other) => undecided.push(other),
+                    None => {}
+                }
+            }
+        }
         let (mut departures, mut again) = (Vec::new(), Vec::new());
-        for (flight, result) in settled {
-            self.memory
-                .remember_unanswered(&smsc.pool.peer, &flight, &result);
+        for (flight, result) in undecided {
+            self.memory.remember_unanswered(peer, &flight, &result);
             match self.after(smsc, flight, result, may_repeat) {
                 After::Told(flight, outcome) => told.push((flight, outcome)),
                 After::Next(departure) => departures.push(departure),
@@ -93,15 +103,15 @@ impl Messaging {
             Verdict::Again => return After::Again(flight, result),
             Verdict::Next => {
                 if let MessageResult::Unknown { .. } = result {
-                    flight.doubt = Some((Arc::clone(peer), result.clone()));
+                    flight.doubt = Some(Box::new((Arc::clone(peer), result.clone())));
                 }
-                match self.prepare_next(&mut flight) {
-                    Ok((next, pdus)) => {
+                match self.prepare_next(&mut flight, &mut BytesMut::new()) {
+                    Ok((next, requests)) => {
                         smsc.metrics.failed_over.increment(1);
                         return After::Next(Departure {
                             smsc: next,
                             flight,
-                            pdus,
+                            requests,
                         });
                     }
                     // What went wrong here matters to the caller, not that the next SMSC could not
@@ -148,10 +158,11 @@ impl Messaging {
         let mut told = Vec::new();
         let mut batch: VecDeque<SmscJob> = VecDeque::new();
         let mut long: Vec<VecDeque<SmscJob>> = Vec::new();
+        let mut octets = BytesMut::new();
         for (mut flight, result) in again {
-            let (pdus, jobs) = match self.build(smsc, &flight).map(|built| built.pdus) {
-                Ok(Pdus::One(pdu)) => (vec![pdu], &mut batch),
-                Ok(Pdus::Parts(pdus)) => (pdus, long.push_mut(VecDeque::new())),
+            let (requests, jobs) = match self.build(smsc, &flight, &mut octets) {
+                Ok((Pdus::One(request), _)) => (vec![request], &mut batch),
+                Ok((Pdus::Parts(requests), _)) => (requests, long.push_mut(VecDeque::new())),
                 Err(_) => {
                     let outcome = outcome(&mut flight, &smsc.pool.peer, result);
                     told.push((flight, outcome));
@@ -161,10 +172,10 @@ impl Messaging {
             let (deadline, lane) = (flight.deadline, flight.lane());
             let places = flight.reopen();
             let numbers = self.flights.open().insert_parts(flight, places.clone());
-            let pdus = pdus.into_iter().enumerate();
-            let open = pdus.filter(|(place, _)| places.contains(place));
-            jobs.extend(numbers.zip(open).map(|(number, (_, pdu))| SmscJob {
-                request: SmscRequest::Submit(pdu),
+            let requests = requests.into_iter().enumerate();
+            let open = requests.filter(|(place, _)| places.contains(place));
+            jobs.extend(numbers.zip(open).map(|(number, (_, request))| SmscJob {
+                request,
                 deadline,
                 lane,
                 ticket: self.ticket(number),
@@ -201,7 +212,7 @@ fn outcome(flight: &mut Flight, smsc: &Arc<str>, result: MessageResult) -> Messa
     };
     let (smsc, result, parts_accepted) = match doubt {
         // Ids of one SMSC mean nothing to another one.
-        Some((smsc, result)) => (smsc, result, Vec::new()),
+        Some(doubt) => (doubt.0, doubt.1, Vec::new()),
         None => (Arc::clone(smsc), result, parts_accepted),
     };
     MessageOutcome {

@@ -1,7 +1,7 @@
 //! The handles of links, of SMSCs and banks alike. They are fetched as a link comes into being, never
 //! per request.
 
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use metrics::{Counter, Gauge, counter, gauge};
 
 use crate::{
     smpp::session::BindRefusal,
@@ -9,12 +9,12 @@ use crate::{
 };
 
 use super::{
-    Metrics,
+    Metrics, ResponseTimes,
     names::{
         LINK_ANSWERED, LINK_BINDS_REFUSED, LINK_IN_FLIGHT, LINK_LOST, LINK_PAUSED,
         LINK_PROTOCOL_ERRORS, LINK_QUEUED, LINK_QUEUED_BY_CLASS, LINK_RATE_WAITS, LINK_RECONNECTS,
-        LINK_RESPONSE_SECONDS, LINK_STATE, LINK_SUBMITTED, LINK_THROTTLED_SECONDS, LINK_THROTTLES,
-        LINK_TIMEOUTS, LINK_UNMATCHED, LINK_UP, LINK_WINDOW,
+        LINK_STATE, LINK_SUBMITTED, LINK_THROTTLED_SECONDS, LINK_THROTTLES, LINK_TIMEOUTS,
+        LINK_UNMATCHED, LINK_UP, LINK_WINDOW,
     },
 };
 
@@ -76,7 +76,7 @@ impl Metrics {
             queued: gauge!(LINK_QUEUED, labels),
             queued_by_class: classes.iter().copied().map(class).collect(),
             paused: gauge!(LINK_PAUSED, labels),
-            response_seconds: histogram!(LINK_RESPONSE_SECONDS, labels),
+            response_seconds: self.response_times.of(labels),
         });
         metrics.enter(LinkState::Down);
         metrics
@@ -110,7 +110,7 @@ pub struct LinkMetrics {
     pub queued: Gauge,
     pub queued_by_class: Vec<Gauge>,
     pub paused: Gauge,
-    pub response_seconds: Histogram,
+    pub response_seconds: ResponseTimes,
 }
 
 impl LinkMetrics {

@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | `names` | the name of each metric, once, and what it means |
+//! | `response_times` | the one histogram of the hot path |
 //! | `link`, `bank`, `door`, `certificates`, `messages`, `payments`, `inbox`, `receipts`, `store`, `client` | the handles, by what holds them |
 //!
 //! Handles are fetched when a link, a bank or a client comes into being, never per message. No label
@@ -30,6 +31,7 @@ mod messages;
 mod names;
 mod payments;
 mod receipts;
+mod response_times;
 mod store;
 
 pub use bank::{AskedMetrics, BankAskedMetrics, BankLinkMetrics};
@@ -41,16 +43,14 @@ pub use messages::MessageMetrics;
 pub use names::{COUNTERS, GAUGES, HISTOGRAMS};
 pub use payments::PaymentMetrics;
 pub use receipts::{ReceiptMetrics, RequestMetrics};
+pub use response_times::ResponseTimes;
 pub use store::StoreMetrics;
 
 use client::ClientMetrics;
-use names::{BUILD_INFO, LINK_RESPONSE_SECONDS, STORE_COMMIT_CHANGES, STORE_COMMIT_SECONDS};
-
-/// From loopback's tenths of a millisecond to a bank's half minute.
-const RESPONSE_BUCKETS_S: [f64; 16] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
-    60.0,
-];
+use names::{
+    BUILD_INFO, LINK_RESPONSE_SECONDS_MEANING, STORE_COMMIT_CHANGES, STORE_COMMIT_SECONDS,
+};
+use response_times::AllResponseTimes;
 
 /// From a fast SSD's fsync to a disk that is in trouble.
 const COMMIT_BUCKETS_S: [f64; 12] = [
@@ -64,6 +64,7 @@ const COMMIT_CHANGES_BUCKETS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4
 pub struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
+    response_times: AllResponseTimes,
     clients: Mutex<HashMap<ClientName, ClientMetrics>>,
 }
 
@@ -71,10 +72,6 @@ impl Metrics {
     /// An empty registry that knows the meaning of every name.
     pub fn new() -> Result<Self, BuildError> {
         let recorder = PrometheusBuilder::new()
-            .set_buckets_for_metric(
-                Matcher::Full(LINK_RESPONSE_SECONDS.into()),
-                &RESPONSE_BUCKETS_S,
-            )?
             .set_buckets_for_metric(
                 Matcher::Full(STORE_COMMIT_SECONDS.into()),
                 &COMMIT_BUCKETS_S,
@@ -88,6 +85,7 @@ impl Metrics {
         let metrics = Self {
             recorder,
             handle,
+            response_times: AllResponseTimes::default(),
             clients: Mutex::default(),
         };
         metrics.with(|| {
@@ -107,7 +105,10 @@ impl Metrics {
 
     /// All figures in Prometheus' text format.
     pub fn render(&self) -> String {
-        self.handle.render()
+        let mut text = self.handle.render();
+        self.response_times
+            .render(LINK_RESPONSE_SECONDS_MEANING, &mut text);
+        text
     }
 
     /// Folds the samples of histograms into their buckets. To be called about once a second, so

@@ -244,10 +244,7 @@ pub const GAUGES: &[(&str, &str)] = &[
 
 /// Names and meanings of all histograms.
 pub const HISTOGRAMS: &[(&str, &str)] = &[
-    (
-        LINK_RESPONSE_SECONDS,
-        "Seconds from a request's bytes to its answer.",
-    ),
+    (LINK_RESPONSE_SECONDS, LINK_RESPONSE_SECONDS_MEANING),
     (
         STORE_COMMIT_SECONDS,
         "Seconds that a commit of the store took, fsync included.",
@@ -276,6 +273,8 @@ pub(super) const LINK_QUEUED: &str = "sampan_link_queued";
 pub(super) const LINK_QUEUED_BY_CLASS: &str = "sampan_link_queued_by_class";
 pub(super) const LINK_PAUSED: &str = "sampan_link_paused";
 pub(super) const LINK_RESPONSE_SECONDS: &str = "sampan_link_response_seconds";
+pub(super) const LINK_RESPONSE_SECONDS_MEANING: &str =
+    "Seconds from a request's bytes to its answer.";
 pub(super) const MESSAGE_OUTCOMES: &str = "sampan_message_outcomes_total";
 pub(super) const MESSAGE_FAILOVERS: &str = "sampan_message_failovers_total";
 pub(super) const MESSAGE_LATE_ANSWERS: &str = "sampan_message_late_answers_total";

@@ -64,7 +64,7 @@ impl<J> RequestIds<J> {
         metrics: RequestMetrics,
     ) -> Result<Self, StoreError> {
         let store = store.filter(|_| record != Record::Memory);
-        let mut table = Table::new(limits);
+        let mut table = Table::new(limits, store.is_some());
         let restore = |number, row: &[u8], changes: &mut _| table.restore(number, row, changes);
         let what = "outcomes of requests";
         let Opened {

@@ -37,29 +37,29 @@ const REASONS: [Reason; 5] = [
 ];
 
 /// What is stored of one id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Row {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Row<'a> {
     pub(super) digest: Digest,
     pub(super) fingerprint: u64,
     /// Seconds since 1970 of the last change.
     pub(super) since_s: u32,
     /// Packed; empty if there is none.
-    pub(super) outcome: Box<[u8]>,
+    pub(super) outcome: &'a [u8],
 }
 
-impl Row {
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+impl<'a> Row<'a> {
+    pub(super) fn to_bytes(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(29 + self.outcome.len());
         bytes.push(VERSION);
         bytes.extend(self.digest.to_bytes());
         bytes.extend(self.fingerprint.to_le_bytes());
         bytes.extend(self.since_s.to_le_bytes());
-        bytes.extend(&self.outcome);
+        bytes.extend(self.outcome);
         bytes
     }
 
     /// `None` if it is no row that this version wrote.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn from_bytes(bytes: &'a [u8]) -> Option<Self> {
         let (version, rest) = bytes.split_first()?;
         let (digest, rest) = rest.split_first_chunk()?;
         let (fingerprint, rest) = rest.split_first_chunk()?;
@@ -70,7 +70,7 @@ impl Row {
             digest: Digest::from_bytes(*digest),
             fingerprint: u64::from_le_bytes(*fingerprint),
             since_s: u32::from_le_bytes(*since_s),
-            outcome: outcome.into(),
+            outcome,
         })
     }
 }
@@ -90,7 +90,13 @@ pub(super) fn pack(outcome: &MessageOutcome) -> Box<[u8]> {
         true => kind,
         false => kind | WITH_PARTS,
     };
-    let mut bytes = vec![kind, outcome.parts, outcome.attempts, smsc.len() as u8];
+    // Nearly all outcomes are of this kind, and are packed without growing or shrinking.
+    let rest = match &outcome.result {
+        MessageResult::Accepted(Acceptance::Id(id)) => id.len(),
+        _ => 0,
+    };
+    let mut bytes = Vec::with_capacity(4 + smsc.len() + rest);
+    bytes.extend([kind, outcome.parts, outcome.attempts, smsc.len() as u8]);
     bytes.extend(smsc);
     if !parts_accepted.is_empty() {
         // A message has at most 255 parts.
@@ -235,11 +241,12 @@ mod tests {
     #[test]
     fn a_row_that_is_cut_is_none_or_an_intent_and_never_panics() {
         for outcome in outcomes() {
+            let outcome = pack(&outcome);
             let row = Row {
                 digest: Digest::from_bytes([9; 16]),
                 fingerprint: 77,
                 since_s: 1_800_000_000,
-                outcome: pack(&outcome),
+                outcome: &outcome,
             };
             let bytes = row.to_bytes();
             assert_eq!(Row::from_bytes(&bytes), Some(row));

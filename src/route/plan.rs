@@ -42,19 +42,19 @@ impl Plan {
 
     /// The next SMSC, which counts as tried from now on. `None` if no healthy one is left, or the
     /// message was offered to as many as the route allows.
-    pub fn next(&mut self, is_healthy: impl Fn(&str) -> bool) -> Option<&Arc<str>> {
+    pub fn next(&mut self, is_healthy: impl FnMut(&str) -> bool) -> Option<&Arc<str>> {
         let index = self.peek(is_healthy)?;
         self.tried |= 1 << index;
         self.route.smscs.members().get(index).map(|own| &own.name)
     }
 
     /// Whether [`Self::next`] would give one.
-    pub fn has_next(&self, is_healthy: impl Fn(&str) -> bool) -> bool {
+    pub fn has_next(&self, is_healthy: impl FnMut(&str) -> bool) -> bool {
         self.peek(is_healthy).is_some()
     }
 
     /// An SMSC that was skipped because it was down is not used up: it may be up by now.
-    fn peek(&self, is_healthy: impl Fn(&str) -> bool) -> Option<usize> {
+    fn peek(&self, mut is_healthy: impl FnMut(&str) -> bool) -> Option<usize> {
         if self.tried() > self.route.failover_max {
             return None;
         }

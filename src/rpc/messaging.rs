@@ -1,9 +1,12 @@
 //! The Messaging service: SMS out, what is known of them, and what comes in.
 
 mod bank_event;
+mod batch;
 mod explain;
+mod fields;
 mod preview;
 mod receive;
+mod results;
 mod translate;
 
 use std::{sync::Arc, time::Instant};
@@ -12,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 pub use self::explain::explain_offline;
-use self::{explain::AskedRoute, receive::Reception};
+use self::{batch::Asked, explain::AskedRoute, receive::Reception};
+pub(crate) use self::{batch::AskedBatch, results::EncodedResults};
 use super::{
     auth,
     client::{Client, Kind},
@@ -20,8 +24,8 @@ use super::{
     fault::Fault,
     proto::{
         self, CancelRequest, ExplainRouteRequest, OperationResult, PreviewRequest, PreviewResult,
-        QueryRequest, QueryResult, ReceiveRequest, ReplaceRequest, RouteExplanation, SubmitBatch,
-        SubmitRequest, SubmitResult, SubmitResults,
+        QueryRequest, QueryResult, ReceiveRequest, ReplaceRequest, RouteExplanation, SubmitRequest,
+        SubmitResult,
     },
     services::Services,
     settings::RpcSettings,
@@ -85,7 +89,7 @@ impl MessagingService {
 
 #[tonic::async_trait]
 impl proto::messaging_server::Messaging for MessagingService {
-    type SubmitStreamStream = Unfold<Exchange<Submissions, Streaming<SubmitBatch>>>;
+    type SubmitStreamStream = Unfold<Exchange<Submissions, Streaming<AskedBatch>>>;
     type ReceiveStream = Unfold<Reception>;
 
     async fn submit(
@@ -95,14 +99,14 @@ impl proto::messaging_server::Messaging for MessagingService {
         let client = auth::caller(&request)?;
         let submissions = self.submissions(self.deadlines.within_call(request.metadata()));
         Pipeline::new(submissions, client, 1)
-            .exchange(request.into_inner())
+            .exchange(request.into_inner().into())
             .await
-            .map(Response::new)
+            .map(|(id, outcome)| Response::new(translate::submit_result(id, outcome)))
     }
 
     async fn submit_stream(
         &self,
-        request: Request<Streaming<SubmitBatch>>,
+        request: Request<Streaming<AskedBatch>>,
     ) -> Result<Response<Self::SubmitStreamStream>, Status> {
         let client = auth::caller(&request)?;
         let submissions = self.submissions(self.deadlines);
@@ -182,20 +186,20 @@ pub(super) struct Submissions {
 impl Traffic for Submissions {
     const KIND: Kind = Kind::Message;
 
-    type Request = SubmitRequest;
+    type Request = Asked;
     type Down = MessageRequest;
     type Outcome = MessageOutcome;
-    type Answer = SubmitResult;
+    type Answer = (Arc<str>, MessageOutcome);
 
-    fn take_id(request: &mut SubmitRequest) -> String {
-        std::mem::take(&mut request.request_id)
+    fn id(request: &Asked) -> Arc<str> {
+        Arc::clone(&request.id)
     }
 
     fn translate(
         &self,
         client: &ClientName,
-        id: &Arc<str>,
-        request: SubmitRequest,
+        _id: &Arc<str>,
+        request: Asked,
         tag: u32,
         received: Instant,
     ) -> Result<MessageRequest, Fault> {
@@ -203,8 +207,8 @@ impl Traffic for Submissions {
         Ok(MessageRequest {
             tag,
             client: client.clone(),
-            id: Arc::clone(id),
-            message: translate::message(id, request)?,
+            id: request.id,
+            message: request.message?,
             deadline,
         })
     }
@@ -222,21 +226,21 @@ impl Traffic for Submissions {
         MessageOutcome::not_sent(reason, detail)
     }
 
-    fn answer(id: Arc<str>, outcome: MessageOutcome) -> SubmitResult {
-        translate::submit_result(id, outcome)
+    fn answer(id: Arc<str>, outcome: MessageOutcome) -> (Arc<str>, MessageOutcome) {
+        (id, outcome)
     }
 }
 
 impl Batched for Submissions {
-    type Batch = SubmitBatch;
-    type Answers = SubmitResults;
+    type Batch = AskedBatch;
+    type Answers = EncodedResults;
 
-    fn requests(batch: SubmitBatch) -> Vec<SubmitRequest> {
-        batch.requests
+    fn requests(batch: AskedBatch) -> Vec<Asked> {
+        batch.0
     }
 
-    fn answers(results: Vec<SubmitResult>) -> SubmitResults {
-        SubmitResults { results }
+    fn answers(told: Vec<(Arc<str>, MessageOutcome)>) -> EncodedResults {
+        EncodedResults::of(told)
     }
 }
 
@@ -291,8 +295,8 @@ impl Traffic for Operations {
     type Outcome = MessageOutcome;
     type Answer = (Arc<str>, MessageOutcome);
 
-    fn take_id(request: &mut AskedOperation) -> String {
-        std::mem::take(&mut request.request_id)
+    fn id(request: &AskedOperation) -> Arc<str> {
+        request.request_id.as_str().into()
     }
 
     fn translate(

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`server`], [`settings`], `listener` | the socket, TLS, HTTP/2, health, reflection, stop |
 //! | `auth`, `client` | whose call it is, and the limit that all calls of a client share |
+//! | `codec` | from a frame's octets to messages, and back |
 //! | `stream` | batches down and results up: the hot path of both kinds of traffic |
 //! | `messaging`, `payments`, `reversals`, `totals`, `links` | one service each, and its translation |
 //!
@@ -14,6 +15,7 @@
 
 mod auth;
 mod client;
+mod codec;
 mod deadline;
 mod debug;
 mod error;
@@ -41,6 +43,11 @@ pub use services::Services;
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 pub mod proto {
     tonic::include_proto!("sampan.v1");
+
+    mod servers {
+        include!(concat!(env!("OUT_DIR"), "/servers/sampan.v1.rs"));
+    }
+    pub(crate) use servers::*;
 }
 
 /// The contract as encoded descriptors, which is what reflection serves.

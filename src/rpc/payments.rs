@@ -143,8 +143,8 @@ impl Traffic for Transactions {
     type Outcome = PaymentAnswer;
     type Answer = PaymentResult;
 
-    fn take_id(request: &mut TransactRequest) -> String {
-        std::mem::take(&mut request.payment_id)
+    fn id(request: &TransactRequest) -> Arc<str> {
+        request.payment_id.as_str().into()
     }
 
     fn translate(

@@ -8,7 +8,9 @@
 //! Architecture Invariant: every request that is read gets exactly one result, also while Sampan
 //! stops. If the caller goes away first, its outcomes are awaited and counted, never acted on.
 
-use std::{iter::Enumerate, mem, sync::Arc, time::Instant, vec};
+use std::{
+    future::poll_fn, iter::Enumerate, mem, pin::Pin, sync::Arc, task::Poll, time::Instant, vec,
+};
 
 use tokio::runtime::Handle;
 use tokio_stream::{Stream, StreamExt};
@@ -41,8 +43,8 @@ pub(super) trait Traffic: Send + Sync + 'static {
     /// As the caller gets it.
     type Answer: Send + 'static;
 
-    /// Takes the caller's id out of the request.
-    fn take_id(request: &mut Self::Request) -> String;
+    /// The caller's id.
+    fn id(request: &Self::Request) -> Arc<str>;
 
     /// The request for the floor below.
     fn translate(
@@ -87,6 +89,8 @@ pub(super) struct Pipeline<T: Traffic> {
     outbox: Arc<Outbox<T::Outcome>>,
     slots: Slots,
     in_flight_max: usize,
+    /// Requests that are admitted and not handed on yet.
+    down: Vec<T::Down>,
     /// Outcomes that are taken from the outbox and not told yet.
     ready: Vec<(u32, T::Outcome)>,
 }
@@ -99,6 +103,7 @@ impl<T: Traffic> Pipeline<T> {
             outbox: Outbox::new(),
             slots: Slots::default(),
             in_flight_max: in_flight_max.max(1) as usize,
+            down: Vec::new(),
             ready: Vec::new(),
         }
     }
@@ -106,6 +111,7 @@ impl<T: Traffic> Pipeline<T> {
     /// Sends one request down and waits for its answer.
     pub(super) async fn exchange(mut self, request: T::Request) -> Result<T::Answer, Status> {
         self.admit([(None, request)].into_iter(), Instant::now());
+        self.hand_on();
         self.wait().await;
         self.take_answers()
             .pop()
@@ -116,7 +122,8 @@ impl<T: Traffic> Pipeline<T> {
         self.in_flight_max - self.slots.in_use
     }
 
-    /// Takes requests, each with its position in its batch, as far as there is room.
+    /// Takes requests, each with its position in its batch, as far as there is room. They are to be
+    /// [handed on](Self::hand_on).
     fn admit(
         &mut self,
         requests: impl ExactSizeIterator<Item = (Option<usize>, T::Request)>,
@@ -126,9 +133,9 @@ impl<T: Traffic> Pipeline<T> {
         // The room is bounded by a u32, so the conversion never saturates.
         let granted = self.client.charge(u32::try_from(count).unwrap_or(u32::MAX)) as usize;
         self.client.count_requests(T::KIND, count as u64);
-        let mut down = Vec::with_capacity(granted);
-        for (nth, (position, mut request)) in requests.take(count).enumerate() {
-            let id: Arc<str> = T::take_id(&mut request).into();
+        self.down.reserve(granted);
+        for (nth, (position, request)) in requests.take(count).enumerate() {
+            let id = T::id(&request);
             let charged = nth < granted;
             let tag = self.slots.next_tag();
             if charged {
@@ -137,7 +144,7 @@ impl<T: Traffic> Pipeline<T> {
                         .translate(self.client.name(), &id, request, tag, received)
                 });
                 match translated {
-                    Ok(request) => down.push(request),
+                    Ok(request) => self.down.push(request),
                     Err(fault) => {
                         let detail = fault.in_batch(position).to_string();
                         self.refuse(tag, Reason::Invalid, detail);
@@ -148,7 +155,12 @@ impl<T: Traffic> Pipeline<T> {
             }
             self.slots.fill(tag, Slot { id, charged });
         }
-        if !down.is_empty() {
+    }
+
+    /// Sends down what was admitted.
+    fn hand_on(&mut self) {
+        if !self.down.is_empty() {
+            let down = mem::take(&mut self.down);
             self.traffic.hand_on(self.client.name(), down, &self.outbox);
         }
     }
@@ -160,8 +172,8 @@ impl<T: Traffic> Pipeline<T> {
         reason: Reason,
         detail: &str,
     ) {
-        for mut request in requests.take(self.room()) {
-            let id: Arc<str> = T::take_id(&mut request).into();
+        for request in requests.take(self.room()) {
+            let id = T::id(&request);
             let tag = self.slots.next_tag();
             self.slots.fill(tag, Slot { id, charged: false });
             self.refuse(tag, reason, detail.to_owned());
@@ -369,11 +381,32 @@ where
         self.failure = failure;
     }
 
+    /// Sends down all that is here already, a batch at most: a caller that sends its requests one by
+    /// one costs the floors below no more than one that sends them in batches.
+    async fn gather(&mut self) {
+        self.admit_pending();
+        let mut more = !self.stopping.is_cancelled();
+        while more && self.may_read() && self.pipeline.down.len() < BATCH_ITEMS_MAX {
+            // Never pending, so nothing that is admitted can be left behind here.
+            let read = ready(&mut self.inbound).await;
+            more = read.is_some();
+            if let Some(read) = read {
+                self.take(read);
+                self.admit_pending();
+            }
+        }
+        self.pipeline.hand_on();
+    }
+
+    fn may_read(&self) -> bool {
+        self.inbound.is_some() && self.pending.len() == 0 && self.pipeline.room() > 0
+    }
+
     /// Waits for anything that lets the exchange go on.
     async fn wait(&mut self) {
         let open = self.inbound.is_some();
         let in_flight = self.pipeline.slots.in_use > 0;
-        let may_read = open && self.pending.len() == 0 && self.pipeline.room() > 0;
+        let may_read = self.may_read();
         tokio::select! {
             biased;
             () = self.pipeline.wait(), if in_flight => {}
@@ -396,7 +429,7 @@ where
 
     async fn step(mut self) -> Step<Self> {
         loop {
-            self.admit_pending();
+            self.gather().await;
             if self.pipeline.is_ready() {
                 let answers = T::answers(self.pipeline.take_answers());
                 return Some((Ok(answers), self));
@@ -412,6 +445,16 @@ where
 
 async fn next<I: Stream + Unpin>(inbound: &mut Option<I>) -> Option<I::Item> {
     inbound.as_mut()?.next().await
+}
+
+/// The next item if it is here already; `None` if it has to be waited for.
+async fn ready<I: Stream + Unpin>(inbound: &mut Option<I>) -> Option<Option<I::Item>> {
+    let inbound = inbound.as_mut()?;
+    poll_fn(|context| match Pin::new(&mut *inbound).poll_next(context) {
+        Poll::Ready(next) => Poll::Ready(Some(next)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// How a stream ends when Sampan stops. True, because everything that was read has its result.

@@ -207,8 +207,8 @@ impl BankLink {
     }
 
     fn answered(&mut self, now: Instant, pending: Pending, message: Message) {
-        let seconds = (now - pending.sent_at).as_secs_f64();
-        self.shared.metrics.response_seconds.record(seconds);
+        let time = now - pending.sent_at;
+        self.shared.metrics.response_seconds.record(time, 1);
         self.turn.answered += 1;
         self.answers
             .push(pending.reply, Exchange::Answered(message));

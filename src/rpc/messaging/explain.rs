@@ -6,7 +6,7 @@ use crate::{
     route::{Asked, Explanation, Health, Routes},
     rpc::{
         fault::Fault,
-        messaging::translate,
+        messaging::{fields::Fields, translate},
         proto::{ExplainRouteRequest, RouteExplanation, submit_request::Body},
     },
 };
@@ -32,7 +32,7 @@ impl AskedRoute {
             .message
             .ok_or_else(|| Fault::new("message", "missing"))?;
         message.body.get_or_insert(Body::Text(String::new()));
-        let message = translate::message(NO_ID, message);
+        let message = translate::message(NO_ID, &Fields::from(&message));
         Ok(Self {
             client,
             message: message.map_err(|fault| fault.inside("message"))?,

@@ -1,7 +1,7 @@
 //! The contract's Preview in Sampan's own words and back. What a submission would refuse, a preview
 //! refuses with the same reason and the same words.
 
-use super::translate;
+use super::{fields::Fields, translate};
 use crate::{
     client::ClientName,
     messaging::{Messaging, Preview, Refusal},
@@ -18,7 +18,7 @@ pub(super) fn preview(
     client: &ClientName,
     request: PreviewRequest,
 ) -> PreviewResult {
-    let told = translate::unnamed_message(submission(request))
+    let told = translate::unnamed_message(&Fields::from(&submission(request)))
         .map_err(|fault| (Reason::Invalid, fault.to_string()))
         .and_then(|message| messaging.preview(client, &message));
     match told {

@@ -1,10 +1,13 @@
-//! Between the contract's messages and Sampan's own. Strings and bytes are moved, never copied.
+//! Between the contract's messages and Sampan's own.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::bank_event::bank_event;
+use super::{
+    bank_event::bank_event,
+    fields::{AddressFields, BodyFields, Fields},
+};
 use crate::{
     inbox::{self, Delivery, EventKind},
     message::{
@@ -16,7 +19,7 @@ use crate::{
         fault::{self, Fault},
         proto::{
             self, CancelRequest, OperationResult, QueryRequest, QueryResult, ReplaceRequest,
-            SubmitRequest, SubmitResult, submit_request,
+            SubmitResult,
         },
     },
     smpp::{CommandStatus, text::Coding},
@@ -54,38 +57,35 @@ pub(super) fn request_id(id: &str) -> Result<(), Fault> {
     }
 }
 
-pub(super) fn message(id: &str, request: SubmitRequest) -> Result<Message, Fault> {
+pub(super) fn message(id: &str, fields: &Fields<'_>) -> Result<Message, Fault> {
     request_id(id)?;
-    unnamed_message(request)
+    unnamed_message(fields)
 }
 
 /// The message of a request whose id has been looked at, or that has none.
-pub(super) fn unnamed_message(request: SubmitRequest) -> Result<Message, Fault> {
-    fault::ascii("route", &request.route, NAME_LENGTH_MAX)?;
-    fault::ascii(
-        "service_type",
-        &request.service_type,
-        SERVICE_TYPE_LENGTH_MAX,
-    )?;
-    let coding = coding(request.coding)?;
+pub(super) fn unnamed_message(fields: &Fields<'_>) -> Result<Message, Fault> {
+    fault::ascii("route", fields.route, NAME_LENGTH_MAX)?;
+    fault::ascii("service_type", fields.service_type, SERVICE_TYPE_LENGTH_MAX)?;
+    let coding = coding(fields.coding)?;
     Ok(Message {
-        source: request
+        source: fields
             .source
+            .as_ref()
             .map(|source| address("source", source))
             .transpose()?,
-        destination: present_address("destination", request.destination)?,
-        body: body(request.body, coding)?,
-        route: request.route,
-        receipt: request.receipt,
-        validity_s: request.validity_s,
-        service_type: request.service_type.into(),
-        priority: priority(request.priority)?,
-        protocol_id: fault::octet("protocol_id", request.protocol_id)?,
-        tlvs: tlvs(request.tlvs)?,
-        schedule_s: request.schedule_s,
-        class: class(request.traffic_class)?,
-        transliteration: transliteration(request.transliteration)?,
-        resend_after_unknown: request.resend_after_unknown,
+        destination: present_address("destination", fields.destination.as_ref())?,
+        body: body(fields.body.as_ref(), coding)?,
+        route: fields.route.to_owned(),
+        receipt: fields.receipt,
+        validity_s: fields.validity_s,
+        service_type: Bytes::copy_from_slice(fields.service_type.as_bytes()),
+        priority: priority(fields.priority)?,
+        protocol_id: fault::octet("protocol_id", fields.protocol_id)?,
+        tlvs: tlvs(fields.tlvs)?,
+        schedule_s: fields.schedule_s,
+        class: class(fields.traffic_class)?,
+        transliteration: transliteration(fields.transliteration)?,
+        resend_after_unknown: fields.resend_after_unknown,
     })
 }
 
@@ -113,32 +113,35 @@ fn transliteration(wanted: i32) -> Result<Transliteration, Fault> {
     }
 }
 
-fn present_address(field: &str, address: Option<proto::Address>) -> Result<Address, Fault> {
+fn present_address(field: &str, address: Option<&AddressFields<'_>>) -> Result<Address, Fault> {
     match address {
         Some(given) => self::address(field, given),
         None => Err(Fault::new(field, "missing")),
     }
 }
 
-fn address(field: &str, address: proto::Address) -> Result<Address, Fault> {
+fn address(field: &str, address: &AddressFields<'_>) -> Result<Address, Fault> {
     let checked = || {
-        fault::ascii_present("number", &address.number, NUMBER_LENGTH_MAX)?;
+        fault::ascii_present("number", address.number, NUMBER_LENGTH_MAX)?;
         let octet = |field, value: Option<u32>| value.map(|v| fault::octet(field, v)).transpose();
         Ok((octet("ton", address.ton)?, octet("npi", address.npi)?))
     };
     let (ton, npi) = checked().map_err(|fault: Fault| fault.inside(field))?;
     Ok(Address {
-        number: address.number.into(),
+        number: Bytes::copy_from_slice(address.number.as_bytes()),
         ton,
         npi,
     })
 }
 
-fn body(body: Option<submit_request::Body>, coding: Coding) -> Result<Body, Fault> {
+fn body(body: Option<&BodyFields<'_>>, coding: Coding) -> Result<Body, Fault> {
     match body {
-        Some(submit_request::Body::Text(text)) => Ok(Body::Text { text, coding }),
-        Some(submit_request::Body::Binary(binary)) => Ok(Body::Binary {
-            data: binary.data,
+        Some(BodyFields::Text(text)) => Ok(Body::Text {
+            text: (*text).to_owned(),
+            coding,
+        }),
+        Some(BodyFields::Binary(binary)) => Ok(Body::Binary {
+            data: binary.data.clone(),
             data_coding: fault::octet("binary.data_coding", binary.data_coding)?,
             has_user_data_header: binary.has_user_data_header,
         }),
@@ -166,13 +169,13 @@ fn priority(priority: u32) -> Result<u8, Fault> {
     }
 }
 
-fn tlvs(tlvs: Vec<proto::Tlv>) -> Result<Vec<(u16, Bytes)>, Fault> {
+fn tlvs(tlvs: &[proto::Tlv]) -> Result<Vec<(u16, Bytes)>, Fault> {
     if tlvs.len() > TLVS_MAX {
         let what = format!("{} of them, at most {TLVS_MAX}", tlvs.len());
         return Err(Fault::new("tlvs", what));
     }
     let mut checked = Vec::with_capacity(tlvs.len());
-    for (position, tlv) in tlvs.into_iter().enumerate() {
+    for (position, tlv) in tlvs.iter().enumerate() {
         let Ok(tag) = u16::try_from(tlv.tag) else {
             let what = format!("{} is not between 0 and 65535", tlv.tag);
             return Err(Fault::new(format!("tlvs[{position}].tag"), what));
@@ -181,7 +184,7 @@ fn tlvs(tlvs: Vec<proto::Tlv>) -> Result<Vec<(u16, Bytes)>, Fault> {
             let what = format!("{} bytes, at most {}", tlv.value.len(), u16::MAX);
             return Err(Fault::new(format!("tlvs[{position}].value"), what));
         }
-        checked.push((tag, tlv.value));
+        checked.push((tag, tlv.value.clone()));
     }
     Ok(checked)
 }
@@ -193,7 +196,8 @@ pub(super) fn query(request: QueryRequest) -> Result<Operation, Fault> {
 
 pub(super) fn cancel(request: CancelRequest) -> Result<Operation, Fault> {
     let message = message_ref(request.smsc, request.message_id, request.source)?;
-    let destination = present_address("destination", request.destination)?;
+    let destination = request.destination.as_ref().map(Into::into);
+    let destination = present_address("destination", destination.as_ref())?;
     Ok(Operation::Cancel(message, destination))
 }
 
@@ -217,7 +221,7 @@ fn message_ref(
     Ok(MessageRef {
         smsc,
         message_id: message_id.into(),
-        source: present_address("source", source)?,
+        source: present_address("source", source.as_ref().map(Into::into).as_ref())?,
     })
 }
 

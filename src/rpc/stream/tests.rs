@@ -54,8 +54,8 @@ impl Traffic for Below {
     type Outcome = Told;
     type Answer = (String, Told);
 
-    fn take_id(request: &mut &'static str) -> String {
-        (*request).to_owned()
+    fn id(request: &&'static str) -> Arc<str> {
+        (*request).into()
     }
 
     fn translate(

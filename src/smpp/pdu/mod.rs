@@ -15,6 +15,7 @@ mod deliver;
 mod link;
 mod manage;
 mod multi;
+mod prepared;
 mod submit;
 
 pub use bind::{Bind, BindKind, BindResp, Outbind};
@@ -26,6 +27,7 @@ pub use multi::{
     DESTINATIONS_MAX, Destination, Destinations, DestinationsError, SubmitMulti, SubmitMultiResp,
     Unsuccessful, UnsuccessfulSme,
 };
+pub use prepared::Prepared;
 pub use submit::{EsmClass, SubmitSm, SubmitSmResp};
 
 use bytes::{BufMut, Bytes, BytesMut};
