@@ -8,7 +8,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, Hash, Hasher},
+    hash::{BuildHasher, Hash, Hasher, RandomState},
     time::Instant,
 };
 
@@ -129,6 +129,12 @@ impl Hasher for Folded {
 #[derive(Debug)]
 struct Seed(u64);
 
+impl Seed {
+    fn random() -> Self {
+        Self(RandomState::new().build_hasher().finish())
+    }
+}
+
 impl BuildHasher for Seed {
     type Hasher = Folded;
 
@@ -142,7 +148,7 @@ impl<K: Copy + Eq + Hash> Index for Keyed<K> {
 
     fn with_slots(slots: u32) -> Self {
         Self {
-            slots: HashMap::with_capacity_and_hasher(slots as usize, Seed(fastrand::u64(..))),
+            slots: HashMap::with_capacity_and_hasher(slots as usize, Seed::random()),
         }
     }
 

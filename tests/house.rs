@@ -203,8 +203,11 @@ fn nothing_below_the_contract_knows_of_grpc() {
 #[test]
 fn the_simulators_share_no_code_with_the_router() {
     for (path, source) in sources(&root().join("loadtest/src")) {
-        // `chaos` may know the contract; loadtest/tests/independence.rs holds it to that.
-        let is_upstream = path.iter().any(|part| part == "bin" || part == "chaos");
+        // Callers may know the contract; loadtest/tests/independence.rs holds them to that.
+        let callers = ["bin", "chaos", "bench"];
+        let is_upstream = path
+            .iter()
+            .any(|part| callers.iter().any(|own| part == *own));
         assert!(
             is_upstream || !code(&source).contains("sampan::"),
             "{} uses the router's code",

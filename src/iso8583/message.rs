@@ -26,8 +26,20 @@ pub struct Message {
 struct Slot {
     number: u8,
     place: Place,
-    start: usize,
-    length: usize,
+    // Frames and values are far shorter than 4 GiB, and slots of 12 octets are kept by the million.
+    start: u32,
+    length: u32,
+}
+
+impl Slot {
+    fn new(number: u8, place: Place, start: usize, length: usize) -> Self {
+        Self {
+            number,
+            place,
+            start: start as u32,
+            length: length as u32,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -64,12 +76,8 @@ impl Message {
 
     /// Adds an element that lies in the received buffer and follows all others by number.
     pub(super) fn push_received(&mut self, number: u8, start: usize, length: usize) {
-        self.slots.push(Slot {
-            number,
-            place: Place::Received,
-            start,
-            length,
-        });
+        self.slots
+            .push(Slot::new(number, Place::Received, start, length));
     }
 
     /// Adds an element that follows all others by number and does not lie in the received buffer as
@@ -80,12 +88,9 @@ impl Message {
         }
         let start = self.own.len();
         self.own.extend(value);
-        self.slots.push(Slot {
-            number,
-            place: Place::Own,
-            start,
-            length: self.own.len() - start,
-        });
+        let length = self.own.len() - start;
+        self.slots
+            .push(Slot::new(number, Place::Own, start, length));
         self.own.get(start..).unwrap_or_default()
     }
 
@@ -124,12 +129,7 @@ impl Message {
     /// encoding refuses what does not.
     pub fn set(&mut self, number: u8, value: impl AsRef<[u8]>) -> &mut Self {
         let value = value.as_ref();
-        let slot = Slot {
-            number,
-            place: Place::Own,
-            start: self.own.len(),
-            length: value.len(),
-        };
+        let slot = Slot::new(number, Place::Own, self.own.len(), value.len());
         self.own.extend_from_slice(value);
         match self.find(number) {
             Ok(index) => {
@@ -140,6 +140,28 @@ impl Message {
             Err(index) => self.slots.insert(index, slot),
         }
         self
+    }
+
+    /// A message of the elements that are to be kept, in no more room than they need. Nothing of the
+    /// others is in it.
+    pub fn only(&self, keep: impl Fn(u8) -> bool) -> Self {
+        let kept = || self.iter().filter(|(number, _)| keep(*number));
+        let (count, octets) = kept().fold((0, 0), |(count, octets), (_, value)| {
+            (count + 1, octets + value.len())
+        });
+        let mut only = Self {
+            mti: self.mti,
+            slots: Vec::with_capacity(count),
+            received: Bytes::new(),
+            own: Vec::with_capacity(octets),
+        };
+        for (number, value) in kept() {
+            let start = only.own.len();
+            only.own.extend_from_slice(value);
+            only.slots
+                .push(Slot::new(number, Place::Own, start, value.len()));
+        }
+        only
     }
 
     /// Takes an element away; whether it was there.
@@ -191,8 +213,9 @@ impl Message {
             Place::Own => &self.own[..],
         };
         // Slots are only made for ranges that exist.
+        let start = slot.start as usize;
         buffer
-            .get(slot.start..slot.start + slot.length)
+            .get(start..start + slot.length as usize)
             .unwrap_or_default()
     }
 }
@@ -242,6 +265,19 @@ mod tests {
         assert!(!message.remove(3));
         assert_eq!(numbers(&message), [4]);
         assert_eq!(message.get(3), None);
+    }
+
+    #[test]
+    fn a_message_of_some_elements_has_nothing_of_the_others_in_it() {
+        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
+        message.set(3, "000000").set(52, "secret").set(11, "000124");
+        let only = message.only(|number| number != 52);
+        assert_eq!(numbers(&only), [3, 11]);
+        assert_eq!(
+            (only.text(3), only.text(11)),
+            (Some("000000"), Some("000124"))
+        );
+        assert_eq!(only.own, b"000000000124");
     }
 
     #[test]

@@ -90,17 +90,17 @@ pub(super) fn request(
         .set(12, local_time(local))
         .set(13, local_date(local))
         .set(37, retrieval_reference(payment, local, stan));
-    let filled = [
-        (14, payment.expiry.clone()),
-        (18, or_own(&Bytes::new(), &settings.merchant_category)),
-        (22, or_own(&Bytes::new(), &settings.pos_entry_mode)),
-        (25, or_own(&Bytes::new(), &settings.pos_condition)),
-        (32, or_own(&Bytes::new(), &settings.acquirer_id)),
-        (33, or_own(&Bytes::new(), &settings.forwarder_id)),
+    let filled: [(u8, &[u8]); 10] = [
+        (14, &payment.expiry),
+        (18, settings.merchant_category.as_bytes()),
+        (22, settings.pos_entry_mode.as_bytes()),
+        (25, settings.pos_condition.as_bytes()),
+        (32, settings.acquirer_id.as_bytes()),
+        (33, settings.forwarder_id.as_bytes()),
         (41, terminal(payment, settings)),
         (42, or_own(&payment.merchant_id, &settings.merchant_id)),
-        (102, payment.from_account_id.clone()),
-        (103, payment.to_account_id.clone()),
+        (102, &payment.from_account_id),
+        (103, &payment.to_account_id),
     ];
     for (number, value) in filled {
         if !value.is_empty() {
@@ -126,15 +126,15 @@ pub(super) fn request(
 }
 
 /// DE41 of a payment's messages.
-pub(super) fn terminal(payment: &Payment, settings: &BankSettings) -> Bytes {
+pub(super) fn terminal<'a>(payment: &'a Payment, settings: &'a BankSettings) -> &'a [u8] {
     or_own(&payment.terminal_id, &settings.terminal_id)
 }
 
 /// What the payment says, or else the bank's own value.
-fn or_own(given: &Bytes, own: &str) -> Bytes {
+fn or_own<'a>(given: &'a Bytes, own: &'a str) -> &'a [u8] {
     match given.is_empty() {
-        true => Bytes::copy_from_slice(own.as_bytes()),
-        false => given.clone(),
+        true => own.as_bytes(),
+        false => given,
     }
 }
 
@@ -168,15 +168,11 @@ fn retrieval_reference(payment: &Payment, local: time::OffsetDateTime, stan: Sta
 /// What names the original in DE90, besides what the reversal carries itself.
 const NAMES_THE_ORIGINAL: [u8; 2] = [7, 11];
 
-/// Leaves of a request what its reversal is made of. All else, which may be a PIN block, a track, a
-/// card's verification value in an element of the bank's own, is kept no longer than the exchange.
-pub(super) fn keep_for_reversal(request: &mut Message) {
-    let numbers: Vec<u8> = request.iter().map(|(number, _)| number).collect();
-    for number in numbers {
-        if !KEPT_BY_REVERSAL.contains(&number) && !NAMES_THE_ORIGINAL.contains(&number) {
-            request.remove(number);
-        }
-    }
+/// Of a request what its reversal is made of. All else, which may be a PIN block, a track, a card's
+/// verification value in an element of the bank's own, is kept no longer than the exchange.
+pub(super) fn kept_for_reversal(request: &Message) -> Message {
+    request
+        .only(|number| KEPT_BY_REVERSAL.contains(&number) || NAMES_THE_ORIGINAL.contains(&number))
 }
 
 /// What is to be taken back.

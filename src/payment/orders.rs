@@ -134,8 +134,9 @@ impl Desk {
             let detail = "every record of this bank is open; raise records_max";
             return Err((Reason::QueueFull, detail.to_owned()));
         }
-        let terminal = build::terminal(payment, &self.settings);
-        let Some(stan) = self.stans.hold(&terminal) else {
+        let settings = Arc::clone(&self.settings);
+        let terminal = build::terminal(payment, &settings);
+        let Some(stan) = self.stans.hold(terminal) else {
             let detail = "too many exchanges with this bank are open";
             return Err((Reason::QueueFull, detail.to_owned()));
         };
@@ -154,7 +155,7 @@ impl Desk {
                 retrieval_reference: encoded.retrieval_reference,
             }),
             Err(refusal) => {
-                self.stans.release(stan, &terminal);
+                self.stans.release(stan, terminal);
                 Err(refusal)
             }
         }
@@ -202,18 +203,16 @@ impl Desk {
         stan: Stan,
         now: Now,
     ) -> Result<Encoded, String> {
-        let mut message = build::request(payment, &self.settings, stan, now)
+        let message = build::request(payment, &self.settings, stan, now)
             .map_err(|error: BuildError| error.to_string())?;
         let reference = message.get(37).map(Bytes::copy_from_slice);
         let outgoing = self.encode(&message)?;
         let key = self.settings.match_by.key_of(&message);
         let key = key.map_err(|error| error.to_string())?;
-        build::keep_for_reversal(&mut message);
         Ok(Encoded {
             key,
             outgoing,
-            // A clone takes no more room than it needs.
-            kept: Arc::new(message.clone()),
+            kept: Arc::new(build::kept_for_reversal(&message)),
             retrieval_reference: reference.unwrap_or_default(),
         })
     }
