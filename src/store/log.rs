@@ -33,6 +33,9 @@ pub(super) struct Limits {
     /// Living bytes that a commit may move at least; else it moves up to twice what it writes, so that
     /// no commit waits long and the log gets shorter all the same.
     pub(super) moved_bytes_min: u64,
+    /// Dead segments that a commit may remove at least; else twice as many as it writes. Days of tiny
+    /// commits leave a hundred thousand of them, which no commit should wait for.
+    pub(super) removed_min: u64,
 }
 
 impl Limits {
@@ -40,6 +43,7 @@ impl Limits {
         segment_bytes: 128 << 10,
         dead_bytes_min: 4 << 20,
         moved_bytes_min: 256 << 10,
+        removed_min: 1_024,
     };
 }
 
@@ -133,15 +137,17 @@ impl Log {
         table: &mut Segments<'_, u64, &'static [u8]>,
         changes: impl Iterator<Item = &'a Change>,
     ) -> Result<(), redb::Error> {
-        let mut written = 0;
+        let (mut written, first) = (0, self.next);
         for change in changes {
             written += self.append(table, change.entry())?;
         }
         let mut movable = (2 * written).max(self.limits.moved_bytes_min);
-        self.drop_dead(table)?;
-        while movable > 0 && self.is_wasteful() {
+        let mut removable = (2 * (self.next - first + 1)).max(self.limits.removed_min);
+        self.drop_dead(table, &mut removable)?;
+        // Where no more may be removed, the oldest may be a dead one with nothing to move.
+        while movable > 0 && removable > 0 && self.is_wasteful() {
             movable = movable.saturating_sub(self.move_oldest(table)?);
-            self.drop_dead(table)?;
+            self.drop_dead(table, &mut removable)?;
         }
         self.flush(table)
     }
@@ -241,12 +247,16 @@ impl Log {
         }
     }
 
-    /// Removes the oldest segments as long as nothing lives in them.
+    /// Removes the oldest segments as long as nothing lives in them, and counts them off.
     fn drop_dead(
         &mut self,
         table: &mut Segments<'_, u64, &'static [u8]>,
+        removable: &mut u64,
     ) -> Result<(), redb::Error> {
-        while let Some(segment) = self.segments.front().filter(|own| own.live_rows == 0) {
+        while *removable > 0
+            && let Some(segment) = self.segments.front().filter(|own| own.live_rows == 0)
+        {
+            *removable -= 1;
             self.bytes -= segment.bytes;
             table.remove(self.oldest())?;
             self.segments.pop_front();
