@@ -45,12 +45,43 @@ impl<J> Pool<J> {
         }
     }
 
-    fn least_loaded_first(&self) -> Vec<(usize, &Arc<Shared<J>>)> {
-        let up = self.links.iter().filter(|link| link.is_up());
-        let mut links: Vec<_> = up.map(|link| (link.load() as usize, link)).collect();
-        // What a paused link is given waits, so it comes last, however little it has to do.
-        links.sort_by_cached_key(|(load, link)| (link.is_paused(), *load));
-        links
+    /// The links that take traffic. The first `count` of them have the least to do and stand in their
+    /// order; the others do not, because nobody pays for what he does not ask.
+    fn least_loaded_first(&self, count: usize) -> Vec<Candidate<'_, J>> {
+        let up = self.links.iter().enumerate();
+        let up = up.filter(|(_, link)| link.is_up());
+        let mut candidates: Vec<_> = up.map(Candidate::new).collect();
+        if count < candidates.len() {
+            let (first, ..) = candidates.select_nth_unstable_by_key(count, Candidate::rank);
+            first.sort_unstable_by_key(Candidate::rank);
+        } else {
+            candidates.sort_unstable_by_key(Candidate::rank);
+        }
+        candidates
+    }
+}
+
+/// A link that takes traffic, as it was when it was looked at.
+struct Candidate<'a, J> {
+    number: usize,
+    link: &'a Shared<J>,
+    load: usize,
+    is_paused: bool,
+}
+
+impl<'a, J> Candidate<'a, J> {
+    fn new((number, link): (usize, &'a Arc<Shared<J>>)) -> Self {
+        Self {
+            number,
+            link,
+            load: link.load() as usize,
+            is_paused: link.is_paused(),
+        }
+    }
+
+    /// What a paused link is given waits, so it comes last, however little it has to do.
+    fn rank(&self) -> (bool, usize, usize) {
+        (self.is_paused, self.load, self.number)
     }
 }
 
@@ -71,24 +102,28 @@ impl<J: Queued> Pool<J> {
         jobs: &mut VecDeque<J>,
         enqueue: impl Fn(&Shared<J>, &mut VecDeque<J>, usize) -> Result<(), NotTaken>,
     ) -> Result<(), NotTaken> {
-        let links = self.least_loaded_first();
-        let going = links.iter().take_while(|(_, link)| !link.is_paused());
-        let going = match going.count() {
-            0 => links.as_slice(),
-            count => links.get(..count).unwrap_or_default(),
-        };
-        let load: usize = going.iter().map(|(load, _)| load).sum();
-        let level = (load + jobs.len()).div_ceil(going.len().max(1));
+        let candidates = self.least_loaded_first(jobs.len());
+        // Only if all are paused is anything given to one that is.
+        let paused = candidates.iter().all(|candidate| candidate.is_paused);
+        let going = || candidates.iter().filter(|one| one.is_paused == paused);
+        let waiting = candidates.iter().filter(|one| one.is_paused != paused);
+        let load: usize = going().map(|candidate| candidate.load).sum();
+        let level = (load + jobs.len()).div_ceil(going().count().max(1));
         let mut not_taken = NotTaken::Closed;
         // One lock per link and batch: each gets its share in one piece.
-        for (load, link) in going {
+        for Candidate { link, load, .. } in going() {
+            if jobs.is_empty() {
+                return Ok(());
+            }
             let share = level.saturating_sub(*load).min(jobs.len());
-            if let Err(error) = enqueue(link, jobs, share) {
+            if share > 0
+                && let Err(error) = enqueue(link, jobs, share)
+            {
                 not_taken = error;
             }
         }
         // A link that refused its share leaves it to the others.
-        for (_, link) in &links {
+        for Candidate { link, .. } in going().chain(waiting) {
             if jobs.is_empty() {
                 return Ok(());
             }
@@ -120,7 +155,8 @@ impl<J: Queued> Pool<J> {
         enqueue: impl Fn(&Shared<J>, &mut VecDeque<J>) -> Result<(), NotTaken>,
     ) -> Result<(), NotTaken> {
         let mut not_taken = NotTaken::Closed;
-        for (_, link) in self.least_loaded_first() {
+        // The first one takes them, unless its queue is full.
+        for Candidate { link, .. } in self.least_loaded_first(1) {
             match enqueue(link, jobs) {
                 Ok(()) => return Ok(()),
                 Err(error) => not_taken = error,
@@ -150,6 +186,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn of_many_links_those_with_the_least_to_do_are_found_without_order_among_the_others() {
+        let pool = pool(100, 100);
+        for (number, link) in (0..).zip(pool.links()) {
+            // 41 has nothing to do, 42 one job, 40 two, and all others at least three.
+            let load = match number {
+                41 => 0,
+                42 => 1,
+                40 => 2,
+                _ => 3 + number % 5,
+            };
+            link.enqueue(&mut (0..load).collect(), load as usize)
+                .unwrap();
+        }
+        let before = loads(&pool);
+        pool.submit(&mut (0..3).collect()).unwrap();
+        let given: Vec<u32> = loads(&pool)
+            .iter()
+            .zip(before)
+            .map(|(now, before)| now - before)
+            .collect();
+        assert_eq!((given[41], given.iter().sum::<u32>()), (3, 3));
+        pool.submit_together(&mut (0..2).collect()).unwrap();
+        assert_eq!(loads(&pool)[42], 3);
+    }
+
     /// A pool of links with room for 10 jobs each, of which the first `up` are up.
     fn pool(links: u16, up: usize) -> Pool<u32> {
         let second = Duration::from_secs(1);
@@ -173,7 +235,7 @@ mod tests {
         });
         let pool = Pool::new("one".into(), links.collect());
         for link in pool.links().iter().take(up) {
-            link.open_for_tests();
+            link.play_open();
         }
         pool
     }

@@ -521,20 +521,27 @@ impl<J> Shared<J> {
     }
 }
 
-#[cfg(test)]
+/// The part of the link's task, for tests and benches that play it.
 impl<J> Shared<J> {
     /// As if a connection had been bound.
-    pub(crate) fn open_for_tests(&self) {
+    pub fn play_open(&self) {
         self.open_queue();
         self.enter(LinkState::Up);
     }
 
+    /// Takes up to `count` jobs out of the queue.
+    pub fn play_take(&self, count: usize, into: &mut Vec<J>) {
+        self.dequeue(count, into);
+    }
+
     /// As if the peer had wanted less.
+    #[cfg(test)]
     pub(crate) fn pause_for_tests(&self, paused: bool) {
         self.pause(paused.then(Instant::now));
     }
 
     /// The next job, as the link's task would take it.
+    #[cfg(test)]
     pub(crate) fn take_for_tests(&self) -> Option<J> {
         let mut jobs = Vec::new();
         self.dequeue(1, &mut jobs);

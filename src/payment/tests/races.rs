@@ -98,7 +98,7 @@ impl Running {
         let link_settings = Arc::new(settings.link.clone());
         let link_metrics = metrics.link(PeerKind::Bank, "vietcom", "vietcom/1");
         let link = Shared::new(PeerKind::Bank, &link_settings, 1, link_metrics);
-        link.open_for_tests();
+        link.play_open();
         let pool = Arc::new(Pool::new("vietcom".into(), vec![Arc::new(link)]));
         tokio::spawn(unstarted.run(Arc::clone(&pool)));
         Self {
