@@ -16,7 +16,7 @@ use sampan::smpp::codec::{FRAME_OCTETS_MAX, Frame, take_frame};
 use sampan::smpp::octets::{COctetString, MessageId, Password, ShortMessage};
 use sampan::smpp::pdu::{Bind, BindKind, BindResp, Encode, Pdu, SubmitSm, SubmitSmResp};
 use sampan::smpp::session::{Session, SessionLimits, SessionSettings};
-use sampan::smpp::text::{Coding, encode};
+use sampan::smpp::text::{Coding, DATA_CODING_DEFAULT, decode, encode};
 use sampan::smpp::{Address, CommandStatus, Tlvs};
 
 const OK: CommandStatus = CommandStatus::ESME_ROK;
@@ -129,6 +129,15 @@ fn texts(c: &mut Criterion) {
     c.bench_function("gsm7 encode, 162 characters with extensions", |b| {
         b.iter(|| encode(black_box(&mixed), Coding::Automatic));
     });
+    for (name, text) in [
+        ("gsm7 decode, 138 plain characters", &plain),
+        ("gsm7 decode, 162 characters with extensions", &mixed),
+    ] {
+        let octets = encode(text, Coding::Gsm7).unwrap().data;
+        c.bench_function(name, |b| {
+            b.iter(|| decode(DATA_CODING_DEFAULT, black_box(&octets)));
+        });
+    }
 }
 
 criterion_group!(benches, pdus, session, texts);

@@ -1,17 +1,16 @@
 //! The body of a message: its coding, its parts and the PDUs that carry them. Pure; errors name the
 //! request's field for the caller.
 
-use bytes::Bytes;
+use std::borrow::Cow;
 
 use super::build::{Built, Pdus};
 use crate::{
-    link::settings::SmscSettings,
     message::{Body, Message, Transliteration},
     smpp::{
-        ShortMessage, Tag, Tlvs,
-        compose::{Composed, compose},
+        Tag, Tlvs,
+        compose::{Composed, TextSettings, compose},
         octets::SHORT_MESSAGE_OCTETS_MAX,
-        pdu::{EsmClass, SubmitSm},
+        pdu::{EsmClass, SubmitSm, SubmitText},
         segment::{self, Segments, Size, Splitting},
         text::Encoded,
     },
@@ -22,23 +21,23 @@ pub(super) enum Content<'m> {
     /// A text with its coding chosen.
     Text(Composed<'m>),
     /// Octets that are split like a text.
-    Octets(Encoded),
+    Octets(Encoded<'m>),
     /// Octets that begin with a header of the caller's. They are never split: the header says what
     /// each part is, and no part may have two.
-    Headed(Encoded),
+    Headed(Encoded<'m>),
 }
 
 impl<'m> Content<'m> {
     /// The content of a message as an SMSC takes it.
-    pub(super) fn of(message: &'m Message, settings: &SmscSettings) -> Result<Self, String> {
+    pub(super) fn of(message: &'m Message, settings: &TextSettings) -> Result<Self, String> {
         match &message.body {
             Body::Text { text, coding } => {
                 let may_transliterate = match message.transliteration {
-                    Transliteration::Default => settings.text.transliterate,
+                    Transliteration::Default => settings.transliterate,
                     Transliteration::Off => false,
                     Transliteration::On => true,
                 };
-                compose(text, *coding, &settings.text, may_transliterate)
+                compose(text, *coding, settings, may_transliterate)
                     .map(Self::Text)
                     .map_err(|error| format!("text: {error}"))
             }
@@ -48,7 +47,7 @@ impl<'m> Content<'m> {
                 has_user_data_header,
             } => {
                 let encoded = Encoded {
-                    data: data.clone(),
+                    data: Cow::Borrowed(data),
                     data_coding: *data_coding,
                     single_shift: None,
                 };
@@ -60,7 +59,7 @@ impl<'m> Content<'m> {
         }
     }
 
-    pub(super) fn encoded(&self) -> &Encoded {
+    pub(super) fn encoded(&self) -> &Encoded<'m> {
         match self {
             Self::Text(composed) => &composed.encoded,
             Self::Octets(encoded) | Self::Headed(encoded) => encoded,
@@ -81,46 +80,52 @@ impl<'m> Content<'m> {
         }
     }
 
-    /// The PDUs that carry it, in the given frame.
-    pub(super) fn pdus(
+    /// The PDUs that carry it, in the given frame, as `each` makes them.
+    pub(super) fn pdus<P>(
         &self,
-        mut frame: SubmitSm,
+        frame: &mut SubmitSm,
         splitting: Splitting,
         reference: impl FnOnce() -> u16,
-    ) -> Result<Built, String> {
+        mut each: impl FnMut(SubmitText<'_>) -> P,
+    ) -> Result<Built<P>, String> {
         frame.data_coding = self.encoded().data_coding;
         if let Self::Headed(encoded) = self {
-            return self.headed(frame, &encoded.data);
+            return self.headed(frame, &encoded.data, each);
         }
         let segments = segment::segments(self.encoded(), splitting, reference)
             .map_err(|error| self.fault(error))?;
         frame.esm_class = segments.esm_class();
         // PARTS_MAX is 255.
         let parts = u8::try_from(segments.parts()).unwrap_or(u8::MAX);
-        let pdus = match segments {
-            Segments::Whole(data) => Pdus::One(self.short(frame, data)?),
-            Segments::Headed(mut parts) if parts.len() == 1 => {
+        let pdus = match &segments {
+            Segments::Whole(data) => Pdus::One(self.short(frame, data, each)?),
+            Segments::Headed(parts) => match &parts[..] {
                 // It has a header to name a table of the language's.
-                Pdus::One(self.short(frame, parts.pop().unwrap_or_default())?)
+                [data] => Pdus::One(self.short(frame, data, each)?),
+                parts => {
+                    let pdus = parts.iter().map(|data| self.short(frame, data, &mut each));
+                    Pdus::Parts(pdus.collect::<Result<_, _>>()?)
+                }
+            },
+            Segments::Sar { reference, parts } => {
+                Pdus::Parts(self.sar(frame, *reference, parts, each)?)
             }
-            Segments::Headed(parts) => {
-                let pdus = parts
-                    .into_iter()
-                    .map(|data| self.short(frame.clone(), data));
-                Pdus::Parts(pdus.collect::<Result<_, _>>()?)
-            }
-            Segments::Sar { reference, parts } => Pdus::Parts(self.sar(&frame, reference, parts)?),
-            Segments::Payload { data, .. } => Pdus::One(self.payload(frame, &data)?),
+            Segments::Payload { data, .. } => Pdus::One(self.payload(frame, data, each)?),
         };
         Ok(Built { pdus, parts })
     }
 
-    fn headed(&self, mut frame: SubmitSm, data: &Bytes) -> Result<Built, String> {
+    fn headed<P>(
+        &self,
+        frame: &mut SubmitSm,
+        data: &[u8],
+        each: impl FnOnce(SubmitText<'_>) -> P,
+    ) -> Result<Built<P>, String> {
         frame.esm_class = EsmClass::UDHI;
         let pdu = match data.len() <= SHORT_MESSAGE_OCTETS_MAX {
-            true => self.short(frame, data.clone()),
+            true => self.short(frame, data, each),
             // More than the air carries at once: such an SMSC knows what to make of it.
-            false => self.payload(frame, data),
+            false => self.payload(frame, data, each),
         };
         Ok(Built {
             pdus: Pdus::One(pdu?),
@@ -128,46 +133,57 @@ impl<'m> Content<'m> {
         })
     }
 
-    fn short(&self, mut frame: SubmitSm, data: Bytes) -> Result<SubmitSm, String> {
-        frame.short_message = ShortMessage::new(data).map_err(|error| self.fault(error))?;
-        Ok(frame)
-    }
-
-    fn sar(
+    fn short<P>(
         &self,
         frame: &SubmitSm,
+        data: &[u8],
+        each: impl FnOnce(SubmitText<'_>) -> P,
+    ) -> Result<P, String> {
+        let pdu = frame.with_text(data).map_err(|error| self.fault(error))?;
+        Ok(each(pdu))
+    }
+
+    fn sar<P>(
+        &self,
+        frame: &mut SubmitSm,
         reference: u16,
-        parts: Vec<Bytes>,
-    ) -> Result<Vec<SubmitSm>, String> {
+        parts: &[&[u8]],
+        mut each: impl FnMut(SubmitText<'_>) -> P,
+    ) -> Result<Vec<P>, String> {
         let tags = [
             Tag::SAR_MSG_REF_NUM,
             Tag::SAR_TOTAL_SEGMENTS,
             Tag::SAR_SEGMENT_SEQNUM,
         ];
+        let given = frame.tlvs.clone();
         for tag in tags {
-            not_given(&frame.tlvs, tag)?;
+            not_given(&given, tag)?;
         }
         let total = u8::try_from(parts.len()).unwrap_or(u8::MAX);
-        let pdu = |(number, data): (u8, Bytes)| {
-            let pdu = self.short(frame.clone(), data)?;
-            let tlvs = pdu
-                .tlvs
+        let pdu = |(number, data): (u8, &&[u8])| {
+            frame.tlvs = given
+                .clone()
                 .with(Tag::SAR_MSG_REF_NUM, &reference.to_be_bytes())
                 .and_then(|tlvs| tlvs.with(Tag::SAR_TOTAL_SEGMENTS, &[total]))
                 .and_then(|tlvs| tlvs.with(Tag::SAR_SEGMENT_SEQNUM, &[number]))
                 .map_err(|error| format!("tlvs: {error}"))?;
-            Ok(SubmitSm { tlvs, ..pdu })
+            self.short(frame, data, &mut each)
         };
         (1..=total).zip(parts).map(pdu).collect()
     }
 
-    fn payload(&self, mut frame: SubmitSm, data: &Bytes) -> Result<SubmitSm, String> {
+    fn payload<P>(
+        &self,
+        frame: &mut SubmitSm,
+        data: &[u8],
+        each: impl FnOnce(SubmitText<'_>) -> P,
+    ) -> Result<P, String> {
         not_given(&frame.tlvs, Tag::MESSAGE_PAYLOAD)?;
         frame
             .tlvs
             .push(Tag::MESSAGE_PAYLOAD, data)
             .map_err(|error| self.fault(error))?;
-        Ok(frame)
+        self.short(frame, &[], each)
     }
 
     fn fault(&self, error: impl std::fmt::Display) -> String {
@@ -191,14 +207,14 @@ fn not_given(tlvs: &Tlvs, tag: Tag) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
     use crate::{
         message::Address,
-        messaging::build::{submit, tests::settings},
+        messaging::build::submit,
         smpp::{
-            compose::TextSettings,
             concatenation::{Concatenation, split_header},
             language::{NationalLanguage, Shifts},
             pdu::DeliverSm,
@@ -256,12 +272,13 @@ mod tests {
         }
     }
 
-    fn built(message: &Message, text: TextSettings) -> Result<Built, String> {
-        submit(message, Some(&address()), &settings(text), || 0x1207)
+    fn built(message: &Message, settings: TextSettings) -> Result<Built<SubmitSm>, String> {
+        let pdu = |pdu: SubmitText<'_>| pdu.to_submit_sm();
+        submit(message, Some(&address()), &settings, || 0x1207, pdu)
     }
 
-    fn pdus(message: &Message, text: TextSettings) -> Vec<SubmitSm> {
-        match built(message, text).unwrap().pdus {
+    fn pdus(message: &Message, settings: TextSettings) -> Vec<SubmitSm> {
+        match built(message, settings).unwrap().pdus {
             Pdus::One(pdu) => vec![pdu],
             Pdus::Parts(pdus) => pdus,
         }
@@ -379,11 +396,10 @@ mod tests {
         ) {
             let national_language = is_portuguese.then_some(NationalLanguage::Portuguese);
             let splitting = [Splitting::Udh8, Splitting::Udh16, Splitting::Sar, Splitting::Payload][way];
-            let text_settings = TextSettings { latin1, transliterate, national_language, ..ways(splitting) };
+            let settings = TextSettings { latin1, transliterate, national_language, ..ways(splitting) };
             let message = text_message(text);
-            let settings = settings(text_settings);
             let content = Content::of(&message, &settings).unwrap();
-            let built = built(&message, text_settings).unwrap();
+            let built = built(&message, settings).unwrap();
             let told = content.size(splitting).unwrap().parts;
             prop_assert_eq!(told, usize::from(built.parts));
             let pdus = match built.pdus {

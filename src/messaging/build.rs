@@ -4,26 +4,26 @@ use bytes::{Bytes, BytesMut};
 
 use super::body::Content;
 use crate::{
-    link::settings::SmscSettings,
     message::{Address, Message, MessageRef, Operation},
     smpp::{
         self, COctetString, MessageId, Npi, ShortMessage, Tag, Tlvs, Ton,
-        pdu::{CancelSm, Prepared, QuerySm, ReplaceSm, SubmitSm},
+        compose::TextSettings,
+        pdu::{CancelSm, Prepared, QuerySm, ReplaceSm, SubmitSm, SubmitText},
         text::{self, Coding, Encoded},
     },
 };
 
 /// A message that is ready to go.
-pub(super) struct Built {
+pub(super) struct Built<P> {
     /// What goes to the SMSC.
-    pub(super) pdus: Pdus,
+    pub(super) pdus: Pdus<P>,
     /// Messages on the air, which is what it costs: the number of PDUs, except where the SMSC makes
     /// several out of one message_payload.
     pub(super) parts: u8,
 }
 
-/// The PDUs of one message.
-pub(super) enum Pdus<P = SubmitSm> {
+/// What was made of the PDUs of one message.
+pub(super) enum Pdus<P> {
     /// The common case.
     One(P),
     /// A long text, in the order of its parts.
@@ -40,18 +40,6 @@ impl<P> Pdus<P> {
     }
 }
 
-impl Pdus {
-    /// The same, encoded into the free room of `octets`.
-    pub(super) fn prepared(&self, octets: &mut BytesMut) -> Pdus<Prepared> {
-        match self {
-            Self::One(pdu) => Pdus::One(Prepared::of(pdu, octets)),
-            Self::Parts(pdus) => {
-                Pdus::Parts(pdus.iter().map(|pdu| Prepared::of(pdu, octets)).collect())
-            }
-        }
-    }
-}
-
 /// Digits from which on a number is taken for an international one; shorter ones are short codes.
 const INTERNATIONAL_DIGITS_MIN: usize = 7;
 
@@ -62,16 +50,17 @@ const ALPHANUMERIC_MAX: usize = 11;
 /// (SMPP 3.4 7.1.1).
 const RELATIVE_TIME_S_MAX: u32 = 31 * 86_400;
 
-/// The submit_sm of a message; `reference` is asked for only if it needs parts.
-pub(super) fn submit(
+/// The submit_sm of a message, as `each` makes them; `reference` is asked for only if it needs parts.
+pub(super) fn submit<P>(
     message: &Message,
     source: Option<&Address>,
-    settings: &SmscSettings,
+    settings: &TextSettings,
     reference: impl FnOnce() -> u16,
-) -> Result<Built, String> {
+    each: impl FnMut(SubmitText<'_>) -> P,
+) -> Result<Built<P>, String> {
     let source = source.ok_or("source: missing, and the route has no default_source")?;
     not_over_before_it_begins(message)?;
-    let frame = SubmitSm {
+    let mut frame = SubmitSm {
         service_type: field("service_type", &message.service_type)?,
         source: address("source", source)?,
         destination: address("destination", &message.destination)?,
@@ -83,7 +72,8 @@ pub(super) fn submit(
         tlvs: tlvs(&message.tlvs)?,
         ..SubmitSm::default()
     };
-    Content::of(message, settings)?.pdus(frame, settings.text.splitting, reference)
+    let content = Content::of(message, settings)?;
+    content.pdus(&mut frame, settings.splitting, reference, each)
 }
 
 /// Both times count from when the SMSC gets the message (SMPP 3.4 7.1.1.2).
@@ -99,9 +89,13 @@ fn not_over_before_it_begins(message: &Message) -> Result<(), String> {
 
 /// The text of replace_sm, which says neither its coding nor that it has a header: it is not to be
 /// in a coding that the SMSC does not take for granted.
-fn encode(text: &str, coding: Coding, settings: &SmscSettings) -> Result<Encoded, String> {
+fn encode<'t>(
+    text: &'t str,
+    coding: Coding,
+    settings: &TextSettings,
+) -> Result<Encoded<'t>, String> {
     let preferred = match coding {
-        Coding::Automatic => text::encode(text, settings.text.default_coding).ok(),
+        Coding::Automatic => text::encode(text, settings.default_coding).ok(),
         Coding::Gsm7 | Coding::Latin1 | Coding::Ucs2 => None,
     };
     match preferred {
@@ -111,7 +105,7 @@ fn encode(text: &str, coding: Coding, settings: &SmscSettings) -> Result<Encoded
 }
 
 /// The PDU of an operation.
-pub(super) fn operation(operation: Operation, settings: &SmscSettings) -> Result<Prepared, String> {
+pub(super) fn operation(operation: Operation, settings: &TextSettings) -> Result<Prepared, String> {
     let octets = &mut BytesMut::new();
     Ok(match operation {
         Operation::Query(message) => {
@@ -144,7 +138,7 @@ pub(super) fn operation(operation: Operation, settings: &SmscSettings) -> Result
                 validity_period: relative_time("validity_s", validity_s)?,
                 registered_delivery: u8::from(receipt),
                 sm_default_msg_id: 0,
-                short_message: ShortMessage::new(encoded.data)
+                short_message: ShortMessage::new(encoded.data.into_owned())
                     .map_err(|error| format!("text: {error}; replace_sm has one part"))?,
             };
             Prepared::of(&replace_sm, octets)
@@ -167,7 +161,9 @@ fn address(field: &str, address: &Address) -> Result<smpp::Address, String> {
     if number.is_empty() {
         return Err(format!("{field}.number: missing"));
     }
-    let is_digits = number.iter().all(u8::is_ascii_digit);
+    // Without a branch, so that many are looked at together.
+    let each = number.iter().map(u8::is_ascii_digit);
+    let is_digits = each.fold(true, |all, is_digit| all & is_digit);
     let (ton, npi) = match (is_digits, number.len()) {
         (true, INTERNATIONAL_DIGITS_MIN..) => (Ton::INTERNATIONAL, Npi::ISDN),
         (true, _) => (Ton::NETWORK_SPECIFIC, Npi::UNKNOWN),
@@ -196,6 +192,7 @@ fn priority(priority: u8) -> Result<u8, String> {
 }
 
 /// A relative time, `YYMMDDhhmmss000R` (SMPP 3.4 7.1.1.2); empty for none.
+#[inline]
 fn relative_time(name: &str, seconds: u32) -> Result<COctetString<17>, String> {
     match seconds {
         0 => Ok(COctetString::EMPTY),
@@ -221,63 +218,8 @@ fn tlvs(given: &[(u16, Bytes)]) -> Result<Tlvs, String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use std::{sync::Arc, time::Duration};
-
+mod tests {
     use super::*;
-    use crate::{
-        link::settings::{LinkSettings, Reach},
-        smpp::{
-            compose::TextSettings,
-            pdu::{Bind, BindKind},
-            session::{SessionLimits, SessionSettings},
-        },
-    };
-
-    /// An SMSC that takes texts like this.
-    pub(in crate::messaging) fn settings(text: TextSettings) -> SmscSettings {
-        let pause = Duration::from_secs(1);
-        SmscSettings {
-            link: LinkSettings {
-                peer: "viettel".into(),
-                reach: Reach::dial("localhost:2775"),
-                links: 1,
-                window: 10,
-                queue_max: 10,
-                response_timeout: pause,
-                connect_timeout: pause,
-                reconnect_min: pause,
-                reconnect_max: pause,
-                refused_pause: pause,
-                drain_timeout: pause,
-            },
-            session: SessionSettings {
-                bind: Bind {
-                    kind: BindKind::Transceiver,
-                    system_id: COctetString::EMPTY,
-                    password: smpp::octets::Password::new("").unwrap(),
-                    system_type: COctetString::EMPTY,
-                    interface_version: 0x34,
-                    address_range: smpp::Address::default(),
-                },
-                limits: SessionLimits {
-                    bind_timeout: pause,
-                    enquire_link_period: pause,
-                    unbind_grace: pause,
-                    frame_octets_max: 65_536,
-                },
-            },
-            temporary_statuses: Arc::new([]),
-            bind_rate: None,
-            account_rate: None,
-            throttle_statuses: Arc::new([]),
-            throttle_pause: pause,
-            throttle_pause_max: pause,
-            already_bound_pause: pause,
-            receipts: crate::receipts::SmscReceipts::default(),
-            text,
-        }
-    }
 
     fn kind(number: &'static str) -> (u8, u8) {
         let plain = Address {
@@ -344,8 +286,10 @@ pub(super) mod tests {
             transliteration: crate::message::Transliteration::Default,
             resend_after_unknown: false,
         };
-        let settings = settings(TextSettings::default());
-        match submit(&message, message.source.as_ref(), &settings, || 1)?.pdus {
+        let settings = TextSettings::default();
+        let source = message.source.as_ref();
+        let pdu = |pdu: SubmitText<'_>| pdu.to_submit_sm();
+        match submit(&message, source, &settings, || 1, pdu)?.pdus {
             Pdus::One(pdu) => Ok(pdu),
             Pdus::Parts(_) => Err("one letter has one part".into()),
         }

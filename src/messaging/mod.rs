@@ -49,7 +49,7 @@ use crate::{
     outcome::Reason,
     pool::Pool,
     route::{Asked, Plan, Routes},
-    smpp::pdu::Prepared,
+    smpp::pdu::{Prepared, SubmitText},
 };
 use build::Pdus;
 use flights::{Errand, Flight, Flights, Submission};
@@ -318,7 +318,7 @@ impl Messaging {
             self.refuse(vec![(flight, (Reason::NoRoute, detail))]);
             return;
         };
-        let prepared = match build::operation(request.operation, &smsc.settings) {
+        let prepared = match build::operation(request.operation, &smsc.settings.text) {
             Ok(prepared) => prepared,
             Err(detail) => return self.refuse(vec![(flight, (Reason::Invalid, detail))]),
         };
@@ -417,9 +417,12 @@ impl Messaging {
         let message = &submission.message;
         let default_source = plan.route().default_source.as_ref();
         let source = message.source.as_ref().or(default_source);
-        let built = build::submit(message, source, &smsc.settings, || submission.reference)
+        let settings = &smsc.settings.text;
+        let reference = || submission.reference;
+        let prepared = |pdu: SubmitText<'_>| Prepared::of(&pdu, octets);
+        let built = build::submit(message, source, settings, reference, prepared)
             .map_err(|detail| (Reason::Invalid, detail))?;
-        Ok((built.pdus.prepared(octets), built.parts))
+        Ok((built.pdus, built.parts))
     }
 
     fn is_up(&self, smsc: &str) -> bool {

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use super::{Messaging, Refusal, body::Content, build};
 use crate::{
     client::ClientName,
-    link::settings::SmscSettings,
     message::{Address, Message},
     outcome::Reason,
     route::{Asked, Plan},
-    smpp::{segment::Splitting, text::Coding},
+    smpp::{compose::TextSettings, segment::Splitting, text::Coding},
 };
 
 /// What a message would become.
@@ -59,7 +58,7 @@ impl Messaging {
         let mut plan = Plan::new(Arc::clone(route), turn, &message.destination.number);
         let smsc = self.next_smsc(&mut plan)?;
         let source = message.source.as_ref().or(route.default_source.as_ref());
-        let carriage = carriage(message, source, &smsc.settings)
+        let carriage = carriage(message, source, &smsc.settings.text)
             .map_err(|detail| (Reason::Invalid, detail))?;
         Ok(Preview {
             route: Arc::clone(&route.name),
@@ -72,10 +71,10 @@ impl Messaging {
 fn carriage(
     message: &Message,
     source: Option<&Address>,
-    settings: &SmscSettings,
+    settings: &TextSettings,
 ) -> Result<Carriage, String> {
-    let splitting = settings.text.splitting;
-    let built = build::submit(message, source, settings, || 0)?;
+    let splitting = settings.splitting;
+    let built = build::submit(message, source, settings, || 0, |_| ())?;
     let content = Content::of(message, settings)?;
     let size = content.size(splitting)?;
     let (coding, text) = match &content {
@@ -101,8 +100,8 @@ mod tests {
     use super::*;
     use crate::{
         message::{Body, TrafficClass, Transliteration},
-        messaging::build::{Pdus, submit, tests::settings},
-        smpp::compose::TextSettings,
+        messaging::build::{Pdus, submit},
+        smpp::pdu::SubmitText,
     };
 
     fn message(body: Body, transliteration: Transliteration) -> Message {
@@ -138,7 +137,6 @@ mod tests {
     }
 
     fn previewed(message: &Message, settings: TextSettings) -> Result<Carriage, String> {
-        let settings = self::settings(settings);
         carriage(message, message.source.as_ref(), &settings)
     }
 
@@ -178,10 +176,10 @@ mod tests {
 
     #[test]
     fn what_would_be_refused_is_refused_with_the_same_words() {
-        let settings = self::settings(TextSettings::default());
+        let settings = TextSettings::default();
         let mut wrong = text("a", Transliteration::Off);
         wrong.validity_s = u32::MAX;
-        let submitted = submit(&wrong, wrong.source.as_ref(), &settings, || 0).err();
+        let submitted = submit(&wrong, wrong.source.as_ref(), &settings, || 0, |_| ()).err();
         assert!(submitted.is_some());
         let previewed = carriage(&wrong, wrong.source.as_ref(), &settings).err();
         assert_eq!(previewed, submitted);
@@ -197,16 +195,17 @@ mod tests {
         ) {
             let ways = [Splitting::Udh8, Splitting::Udh16, Splitting::Sar, Splitting::Payload];
             let splitting = ways[way];
-            let text_settings = TextSettings {
+            let settings = TextSettings {
                 latin1,
                 splitting,
                 transliterate,
                 ..TextSettings::default()
             };
             let message = text(&body, Transliteration::Default);
-            let told = previewed(&message, text_settings).unwrap();
-            let settings = settings(text_settings);
-            let built = submit(&message, message.source.as_ref(), &settings, || 77).unwrap();
+            let told = previewed(&message, settings).unwrap();
+            let source = message.source.as_ref();
+            let pdu = |pdu: SubmitText<'_>| pdu.to_submit_sm();
+            let built = submit(&message, source, &settings, || 77, pdu).unwrap();
             prop_assert_eq!(told.parts, built.parts);
             let pdus = match built.pdus {
                 Pdus::One(pdu) => vec![pdu],

@@ -34,7 +34,7 @@ pub struct Composed<'t> {
     /// Never [`Coding::Automatic`].
     pub coding: Coding,
     /// Its octets.
-    pub encoded: Encoded,
+    pub encoded: Encoded<'t>,
 }
 
 /// Chooses the coding of a text where the caller does not, and puts it into octets.
@@ -90,12 +90,12 @@ fn lossless<'t>(text: &'t str, settings: &TextSettings) -> Composed<'t> {
     {
         return preferred;
     }
-    let gsm7 = as_it_is(text, Coding::Gsm7).ok();
-    // Nothing is cheaper than one part; with several, a text full of characters of the extension
-    // table, which take two septets each, may be cheaper in another coding.
-    if let Some(whole) = gsm7.as_ref().filter(|gsm7| parts(gsm7, settings) == 1) {
-        return whole.clone();
-    }
+    let gsm7 = match as_it_is(text, Coding::Gsm7) {
+        // Nothing is cheaper than one part; with several, a text full of characters of the extension
+        // table, which take two septets each, may be cheaper in another coding.
+        Ok(whole) if parts(&whole, settings) == 1 => return whole,
+        gsm7 => gsm7.ok(),
+    };
     let latin1 = match settings.latin1 {
         true => as_it_is(text, Coding::Latin1).ok(),
         false => None,
@@ -150,6 +150,10 @@ fn ucs2(text: &str) -> Composed<'_> {
 fn simplified(text: &str) -> Option<Composed<'_>> {
     let simplified = transliterate(text);
     let encoded = text::encode(&simplified, Coding::Gsm7).ok()?;
+    let encoded = Encoded {
+        data: encoded.data.into_owned().into(),
+        ..encoded
+    };
     Some(Composed {
         text: simplified,
         coding: Coding::Gsm7,

@@ -52,6 +52,17 @@ fn check_c_octets(value: &[u8], octets_max: usize) -> Result<(), OctetError> {
     }
 }
 
+/// Whether a text fits `short_message`.
+pub(super) fn check_short_message(value: &[u8]) -> Result<(), OctetError> {
+    match value.len() <= SHORT_MESSAGE_OCTETS_MAX {
+        true => Ok(()),
+        false => Err(OctetError::TooLong {
+            octets: value.len(),
+            octets_max: SHORT_MESSAGE_OCTETS_MAX,
+        }),
+    }
+}
+
 /// Octets that are looked at as one number.
 const WORD_OCTETS: usize = 8;
 
@@ -308,12 +319,7 @@ impl ShortMessage {
     /// Takes `value` if it fits.
     pub fn new(value: impl Into<Bytes>) -> Result<Self, OctetError> {
         let value = value.into();
-        if value.len() > SHORT_MESSAGE_OCTETS_MAX {
-            return Err(OctetError::TooLong {
-                octets: value.len(),
-                octets_max: SHORT_MESSAGE_OCTETS_MAX,
-            });
-        }
+        check_short_message(&value)?;
         Ok(Self(value))
     }
 

@@ -95,11 +95,11 @@ pub struct SegmentError {
     pub parts: usize,
 }
 
-/// What the PDUs of one message carry. One part, which is the common case, allocates nothing.
+/// What the PDUs of one message carry. Nothing is copied that does not get a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Segments {
+pub enum Segments<'e> {
     /// It fits one PDU and has no header.
-    Whole(Bytes),
+    Whole(&'e [u8]),
     /// Parts, each of which begins with its header; one part has a header if it names a table.
     Headed(Vec<Bytes>),
     /// At least two parts that go with SAR parameters.
@@ -107,23 +107,24 @@ pub enum Segments {
         /// For sar_msg_ref_num.
         reference: u16,
         /// In their order.
-        parts: Vec<Bytes>,
+        parts: Vec<&'e [u8]>,
     },
     /// For message_payload.
     Payload {
         /// All of it.
-        data: Bytes,
+        data: &'e [u8],
         /// Parts that the SMSC will make of it.
         parts: usize,
     },
 }
 
-impl Segments {
+impl Segments<'_> {
     /// Parts on the air, which is what the message costs.
     pub fn parts(&self) -> usize {
         match self {
             Self::Whole(_) => 1,
-            Self::Headed(parts) | Self::Sar { parts, .. } => parts.len(),
+            Self::Headed(parts) => parts.len(),
+            Self::Sar { parts, .. } => parts.len(),
             Self::Payload { parts, .. } => *parts,
         }
     }
@@ -144,26 +145,25 @@ impl Segments {
 ///
 /// # Errors
 /// [`SegmentError`] above [`PARTS_MAX`] parts.
-pub fn segments(
-    encoded: &Encoded,
+pub fn segments<'e>(
+    encoded: &'e Encoded<'_>,
     splitting: Splitting,
     reference: impl FnOnce() -> u16,
-) -> Result<Segments, SegmentError> {
+) -> Result<Segments<'e>, SegmentError> {
     if encoded.data.len() <= room_whole(encoded) {
         return Ok(whole(encoded));
     }
     let texts = cut(encoded, room_of_part(encoded, splitting))?;
-    let share = |text: &&[u8]| encoded.data.slice_ref(text);
     Ok(match splitting {
         Splitting::Udh8 | Splitting::Udh16 => {
             Segments::Headed(headed(&texts, splitting, reference(), encoded.single_shift))
         }
         Splitting::Sar => Segments::Sar {
             reference: reference() & 0xFF,
-            parts: texts.iter().map(share).collect(),
+            parts: texts,
         },
         Splitting::Payload => Segments::Payload {
-            data: encoded.data.clone(),
+            data: &encoded.data,
             parts: texts.len(),
         },
     })
@@ -184,7 +184,7 @@ pub struct Size {
 ///
 /// # Errors
 /// [`SegmentError`] above [`PARTS_MAX`] parts.
-pub fn size(encoded: &Encoded, splitting: Splitting) -> Result<Size, SegmentError> {
+pub fn size(encoded: &Encoded<'_>, splitting: Splitting) -> Result<Size, SegmentError> {
     let octets_per_unit = match Unit::of(encoded.data_coding) {
         Unit::Septet | Unit::Octet => 1,
         Unit::Ucs2 => 2,
@@ -206,14 +206,14 @@ pub fn size(encoded: &Encoded, splitting: Splitting) -> Result<Size, SegmentErro
     })
 }
 
-fn room_whole(encoded: &Encoded) -> usize {
+fn room_whole(encoded: &Encoded<'_>) -> usize {
     let header_octets = encoded.single_shift.map_or(0, |_| 1 + ELEMENT_OCTETS);
     Unit::of(encoded.data_coding).room(header_octets)
 }
 
-fn whole(encoded: &Encoded) -> Segments {
+fn whole<'e>(encoded: &'e Encoded<'_>) -> Segments<'e> {
     let Some(language) = encoded.single_shift else {
-        return Segments::Whole(encoded.data.clone());
+        return Segments::Whole(&encoded.data);
     };
     let mut part = BytesMut::with_capacity(1 + ELEMENT_OCTETS + encoded.data.len());
     part.put_slice(&[ELEMENT_OCTETS as u8]);
@@ -226,7 +226,7 @@ fn put_single_shift(language: NationalLanguage, part: &mut BytesMut) {
     part.put_slice(&[IEI_SINGLE_SHIFT, 1, language.identifier()]);
 }
 
-fn room_of_part(encoded: &Encoded, splitting: Splitting) -> usize {
+fn room_of_part(encoded: &Encoded<'_>, splitting: Splitting) -> usize {
     let shift_octets = encoded.single_shift.map_or(0, |_| ELEMENT_OCTETS);
     Unit::of(encoded.data_coding).room(1 + splitting.element_octets() + shift_octets)
 }
@@ -260,7 +260,7 @@ fn headed(
     (1..=total).zip(texts).map(part).collect()
 }
 
-fn cut(encoded: &Encoded, octets_max: usize) -> Result<Vec<&[u8]>, SegmentError> {
+fn cut<'e>(encoded: &'e Encoded<'_>, octets_max: usize) -> Result<Vec<&'e [u8]>, SegmentError> {
     let parts = encoded.data.len().div_ceil(octets_max);
     if parts > PARTS_MAX {
         return Err(SegmentError { parts });
@@ -301,18 +301,25 @@ mod tests {
         Splitting::Payload,
     ];
 
-    fn made(text: &str, coding: Coding, splitting: Splitting) -> Segments {
-        segments(&encode(text, coding).unwrap(), splitting, || 0x1207).unwrap()
+    /// So many letters of GSM 03.38.
+    fn letters(count: usize) -> Encoded<'static> {
+        Encoded {
+            data: vec![b'a'; count].into(),
+            data_coding: DATA_CODING_DEFAULT,
+            single_shift: None,
+        }
+    }
+
+    fn made<'e>(encoded: &'e Encoded<'_>, splitting: Splitting) -> Segments<'e> {
+        segments(encoded, splitting, || 0x1207).unwrap()
     }
 
     /// The octets of each PDU's text.
     fn split(text: &str, coding: Coding, splitting: Splitting) -> Vec<usize> {
-        match made(text, coding, splitting) {
-            Segments::Whole(data) => vec![data.len()],
-            Segments::Headed(parts) | Segments::Sar { parts, .. } => {
-                parts.iter().map(Bytes::len).collect()
-            }
-            Segments::Payload { data, .. } => vec![data.len()],
+        match made(&encode(text, coding).unwrap(), splitting) {
+            Segments::Whole(data) | Segments::Payload { data, .. } => vec![data.len()],
+            Segments::Headed(parts) => parts.iter().map(Bytes::len).collect(),
+            Segments::Sar { parts, .. } => parts.iter().map(|part| part.len()).collect(),
         }
     }
 
@@ -361,7 +368,8 @@ mod tests {
 
     #[test]
     fn a_sar_reference_fits_the_smaller_header_that_the_smsc_may_write() {
-        let parts = made(&"a".repeat(161), Coding::Gsm7, Splitting::Sar);
+        let long = letters(161);
+        let parts = made(&long, Splitting::Sar);
         assert!(matches!(
             parts,
             Segments::Sar {
@@ -374,9 +382,10 @@ mod tests {
 
     #[test]
     fn a_payload_is_one_pdu_and_counts_the_parts_that_the_smsc_will_make() {
-        let short = made(&"a".repeat(160), Coding::Gsm7, Splitting::Payload);
+        let (short, long) = (letters(160), letters(307));
+        let short = made(&short, Splitting::Payload);
         assert!(matches!(short, Segments::Whole(_)));
-        let long = made(&"a".repeat(307), Coding::Gsm7, Splitting::Payload);
+        let long = made(&long, Splitting::Payload);
         assert_eq!((long.parts(), long.esm_class()), (3, EsmClass::DEFAULT));
         assert!(matches!(long, Segments::Payload { data, .. } if data.len() == 307));
     }
@@ -399,14 +408,15 @@ mod tests {
 
     #[test]
     fn each_part_begins_with_the_header_of_the_standard() {
-        let second = |splitting| match made(&"a".repeat(161), Coding::Gsm7, splitting) {
+        let long = letters(161);
+        let second = |splitting| match made(&long, splitting) {
             Segments::Headed(parts) => parts[1].clone(),
             other => panic!("{other:?}"),
         };
         assert_eq!(second(Splitting::Udh8)[..7], [5, 0, 3, 0x07, 2, 2, b'a']);
         let expected = [6, 8, 4, 0x12, 0x07, 2, 2, b'a'];
         assert_eq!(second(Splitting::Udh16)[..8], expected);
-        let parts = made(&"a".repeat(161), Coding::Gsm7, Splitting::Udh16);
+        let parts = made(&long, Splitting::Udh16);
         assert!(parts.esm_class().has_user_data_header());
     }
 
@@ -447,8 +457,9 @@ mod tests {
     #[test]
     fn more_than_255_parts_are_refused_in_every_way_of_splitting() {
         assert_eq!(udh8(&"a".repeat(153 * 255), Coding::Gsm7).len(), 255);
-        let one_more = encode(&"a".repeat(153 * 255 + 1), Coding::Gsm7).unwrap();
-        let pairs = encode(&"€".repeat(153 * 255 / 2), Coding::Gsm7).unwrap();
+        let one_more = letters(153 * 255 + 1);
+        let euros = "€".repeat(153 * 255 / 2);
+        let pairs = encode(&euros, Coding::Gsm7).unwrap();
         for splitting in WAYS {
             let refused = segments(&one_more, splitting, || 1);
             assert!(matches!(refused, Err(SegmentError { parts: 256.. })));
@@ -466,15 +477,17 @@ mod tests {
             let encoded = encode(&text, Coding::Automatic).unwrap();
             let made = segments(&encoded, WAYS[way], || 9).unwrap();
             prop_assert_eq!(size(&encoded, WAYS[way]).unwrap().parts, made.parts());
+            let headed;
             let texts = match made {
                 Segments::Whole(data) | Segments::Payload { data, .. } => vec![data],
                 Segments::Sar { parts, .. } => parts,
                 Segments::Headed(parts) => {
-                    let text = |part| split_header(part).unwrap().1;
-                    parts.iter().map(text).collect()
+                    let text = |part: &Bytes| split_header(part).unwrap().1;
+                    headed = parts.iter().map(text).collect::<Vec<_>>();
+                    headed.iter().map(|text| &text[..]).collect()
                 }
             };
-            let decoded = |text: &Bytes| decode(encoded.data_coding, text).unwrap();
+            let decoded = |text: &&[u8]| decode(encoded.data_coding, text).unwrap();
             prop_assert_eq!(texts.iter().map(decoded).collect::<String>(), text);
         }
     }

@@ -3,9 +3,9 @@
 //! Nothing is lost or replaced on the way out: a character that the coding does not have is an
 //! error that names the character alone.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use bytes::Bytes;
 use thiserror::Error;
 
 use super::gsm7;
@@ -50,9 +50,10 @@ impl fmt::Display for Coding {
 
 /// A text as octets.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Encoded {
-    /// The octets, not yet split.
-    pub data: Bytes,
+pub struct Encoded<'t> {
+    /// The octets, not yet split. They are those of the text itself where the coding leaves it as it
+    /// is.
+    pub data: Cow<'t, [u8]>,
     /// The coding as the PDU says it.
     pub data_coding: u8,
     /// The table of single shifts that a header of each part has to name.
@@ -60,7 +61,7 @@ pub struct Encoded {
 }
 
 /// The length alone: the octets are a message's text.
-impl fmt::Debug for Encoded {
+impl fmt::Debug for Encoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -89,7 +90,7 @@ pub struct TextError {
 /// # Errors
 /// [`TextError`] when the coding lacks a character; [`Coding::Automatic`] and [`Coding::Ucs2`]
 /// lack none.
-pub fn encode(text: &str, coding: Coding) -> Result<Encoded, TextError> {
+pub fn encode(text: &str, coding: Coding) -> Result<Encoded<'_>, TextError> {
     match coding {
         Coding::Automatic => Ok(gsm7(text).unwrap_or_else(|_| ucs2(text))),
         Coding::Gsm7 => gsm7(text),
@@ -98,50 +99,46 @@ pub fn encode(text: &str, coding: Coding) -> Result<Encoded, TextError> {
     }
 }
 
-fn gsm7(text: &str) -> Result<Encoded, TextError> {
-    let data_coding = DATA_CODING_DEFAULT;
-    if gsm7::is_itself(text) {
-        return Ok(Encoded {
-            data: Bytes::copy_from_slice(text.as_bytes()),
-            data_coding,
-            single_shift: None,
-        });
+fn gsm7(text: &str) -> Result<Encoded<'_>, TextError> {
+    if gsm7::plain_octets(text.as_bytes()) == text.len() {
+        return Ok(default_alphabet(Cow::Borrowed(text.as_bytes())));
     }
     let mut data = Vec::with_capacity(text.len());
-    for (position, character) in text.chars().enumerate() {
-        if !gsm7::push(character, &mut data) {
-            return Err(TextError {
-                character,
-                position,
-                coding: Coding::Gsm7,
-            });
-        }
+    let rest = gsm7::put(text, &mut data);
+    match rest.chars().next() {
+        None => Ok(default_alphabet(data.into())),
+        Some(character) => Err(TextError {
+            character,
+            position: text.chars().count() - rest.chars().count(),
+            coding: Coding::Gsm7,
+        }),
     }
-    Ok(Encoded {
-        data: data.into(),
-        data_coding,
+}
+
+fn default_alphabet(data: Cow<'_, [u8]>) -> Encoded<'_> {
+    Encoded {
+        data,
+        data_coding: DATA_CODING_DEFAULT,
         single_shift: None,
-    })
+    }
 }
 
 /// GSM 03.38 with a language's single shifts in place of the extension table, which they contain;
 /// `None` if the text has other characters.
-pub(super) fn gsm7_of(text: &str, language: NationalLanguage) -> Option<Encoded> {
+pub(super) fn gsm7_of(text: &str, language: NationalLanguage) -> Option<Encoded<'static>> {
     let mut data = Vec::with_capacity(text.len());
-    for character in text.chars() {
-        if gsm7::push(character, &mut data) {
-            continue;
-        }
+    let mut characters = gsm7::put(text, &mut data).chars();
+    while let Some(character) = characters.next() {
         data.extend_from_slice(&[gsm7::ESCAPE, language.single(character)?]);
+        characters = gsm7::put(characters.as_str(), &mut data).chars();
     }
     Some(Encoded {
-        data: data.into(),
-        data_coding: DATA_CODING_DEFAULT,
         single_shift: Some(language),
+        ..default_alphabet(data.into())
     })
 }
 
-fn latin1(text: &str) -> Result<Encoded, TextError> {
+fn latin1(text: &str) -> Result<Encoded<'static>, TextError> {
     let octet = |(position, character)| {
         u8::try_from(u32::from(character)).map_err(|_| TextError {
             character,
@@ -161,7 +158,7 @@ fn latin1(text: &str) -> Result<Encoded, TextError> {
     })
 }
 
-pub(super) fn ucs2(text: &str) -> Encoded {
+pub(super) fn ucs2(text: &str) -> Encoded<'static> {
     let data: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
     Encoded {
         data: data.into(),
@@ -256,7 +253,8 @@ mod tests {
         #[test]
         fn decode_of_encode_is_the_text(text in "\\PC{0,200}") {
             let encoded = encode(&text, Coding::Automatic).unwrap();
-            prop_assert_eq!(decode(encoded.data_coding, &encoded.data), Some(text));
+            let read = decode(encoded.data_coding, &encoded.data);
+            prop_assert_eq!(read.as_ref(), Some(&text));
         }
 
         #[test]

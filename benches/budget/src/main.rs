@@ -32,6 +32,7 @@ mod smpp;
 mod window;
 
 mod messages;
+mod messaging;
 mod payments;
 mod routes;
 
@@ -46,6 +47,7 @@ fn named(scenario: &'static str) {
 
 fn main() {
     messages::run();
+    messaging::run();
     payments::run();
     routes::run();
     println!("{TIMES}");

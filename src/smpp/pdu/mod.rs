@@ -28,7 +28,7 @@ pub use multi::{
     Unsuccessful, UnsuccessfulSme,
 };
 pub use prepared::Prepared;
-pub use submit::{EsmClass, SubmitSm, SubmitSmResp};
+pub use submit::{EsmClass, SubmitSm, SubmitSmResp, SubmitText};
 
 use bytes::{BufMut, Bytes, BytesMut};
 

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use super::{Encode, Request, Response};
 use crate::smpp::address::Address;
 use crate::smpp::command::CommandId;
-use crate::smpp::octets::{COctetString, MessageId, ShortMessage};
+use crate::smpp::octets::{COctetString, MessageId, OctetError, ShortMessage, check_short_message};
 use crate::smpp::status::CommandStatus;
 use crate::smpp::tlv::Tlvs;
 use crate::smpp::wire::{DecodeError, Reader};
@@ -108,6 +108,33 @@ impl SubmitSm {
     pub fn text(&self) -> Bytes {
         text(&self.short_message, &self.tlvs)
     }
+
+    /// The same with this text in place of its own.
+    ///
+    /// # Errors
+    /// [`OctetError`] if the text is longer than a short_message.
+    pub fn with_text<'t>(&'t self, text: &'t [u8]) -> Result<SubmitText<'t>, OctetError> {
+        check_short_message(text)?;
+        Ok(SubmitText { fields: self, text })
+    }
+}
+
+/// A submit_sm whose text lies elsewhere, so that it is laid out without being copied before.
+#[derive(Clone, Copy)]
+pub struct SubmitText<'t> {
+    fields: &'t SubmitSm,
+    /// Short enough for a short_message.
+    text: &'t [u8],
+}
+
+impl SubmitText<'_> {
+    /// A submit_sm with a text of its own.
+    pub fn to_submit_sm(self) -> SubmitSm {
+        SubmitSm {
+            short_message: ShortMessage::received(Bytes::copy_from_slice(self.text)),
+            ..self.fields.clone()
+        }
+    }
 }
 
 pub(super) fn text(short_message: &ShortMessage, tlvs: &Tlvs) -> Bytes {
@@ -147,6 +174,33 @@ impl Fields {
     }
 }
 
+/// Appends the body with this text, whose length fits its octet.
+#[inline(always)]
+fn put(pdu: &SubmitSm, text: &[u8], out: &mut BytesMut) {
+    let mut fields = Fields {
+        octets: [0; FIELDS_OCTETS_MAX],
+        len: 0,
+    };
+    fields.put_c_octets(&pdu.service_type);
+    for address in [&pdu.source, &pdu.destination] {
+        fields.put(&[address.ton.0, address.npi.0]);
+        fields.put_c_octets(&address.addr);
+    }
+    fields.put(&[pdu.esm_class.0, pdu.protocol_id, pdu.priority_flag]);
+    fields.put_c_octets(&pdu.schedule_delivery_time);
+    fields.put_c_octets(&pdu.validity_period);
+    fields.put(&[
+        pdu.registered_delivery,
+        pdu.replace_if_present_flag,
+        pdu.data_coding,
+        pdu.sm_default_msg_id,
+        text.len() as u8,
+    ]);
+    out.extend_from_slice(fields.octets.get(..fields.len).unwrap_or_default());
+    out.extend_from_slice(text);
+    pdu.tlvs.put(out);
+}
+
 impl Encode for SubmitSm {
     #[inline]
     fn command_id(&self) -> CommandId {
@@ -155,32 +209,25 @@ impl Encode for SubmitSm {
 
     #[inline]
     fn encode_body(&self, _status: CommandStatus, out: &mut BytesMut) {
-        let mut fields = Fields {
-            octets: [0; FIELDS_OCTETS_MAX],
-            len: 0,
-        };
-        fields.put_c_octets(&self.service_type);
-        for address in [&self.source, &self.destination] {
-            fields.put(&[address.ton.0, address.npi.0]);
-            fields.put_c_octets(&address.addr);
-        }
-        fields.put(&[self.esm_class.0, self.protocol_id, self.priority_flag]);
-        fields.put_c_octets(&self.schedule_delivery_time);
-        fields.put_c_octets(&self.validity_period);
-        fields.put(&[
-            self.registered_delivery,
-            self.replace_if_present_flag,
-            self.data_coding,
-            self.sm_default_msg_id,
-            self.short_message.sm_length(),
-        ]);
-        out.extend_from_slice(fields.octets.get(..fields.len).unwrap_or_default());
-        out.extend_from_slice(self.short_message.as_bytes());
-        self.tlvs.put(out);
+        put(self, self.short_message.as_bytes(), out);
     }
 }
 
 impl Request for SubmitSm {}
+
+impl Encode for SubmitText<'_> {
+    #[inline]
+    fn command_id(&self) -> CommandId {
+        CommandId::SUBMIT_SM
+    }
+
+    #[inline]
+    fn encode_body(&self, _status: CommandStatus, out: &mut BytesMut) {
+        put(self.fields, self.text, out);
+    }
+}
+
+impl Request for SubmitText<'_> {}
 
 /// The SMSC's answer to submit_sm (4.4.2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,0 +1,67 @@
+//! A message to the PDU that carries it: what the router does for each one before a link gets it.
+
+use std::hint::black_box;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::message::{Address, Body, Message, TrafficClass, Transliteration};
+use crate::smpp::compose::TextSettings;
+use crate::smpp::pdu::{Prepared, SubmitText};
+use crate::smpp::text::Coding;
+use crate::{TIMES, named};
+
+#[path = "../../../src/messaging/body.rs"]
+mod body;
+#[path = "../../../src/messaging/build.rs"]
+mod build;
+
+/// Messages of one gRPC message, whose PDUs share an allocation.
+const BATCH: u32 = 64;
+
+pub(crate) fn run() {
+    message_to_pdu(&message());
+}
+
+/// A text of 57 characters to one number.
+fn message() -> Message {
+    let address = |number: &'static str| Address {
+        number: Bytes::from_static(number.as_bytes()),
+        ton: None,
+        npi: None,
+    };
+    Message {
+        source: Some(address("84900000001")),
+        destination: address("84912345678"),
+        body: Body::Text {
+            text: "Your order of two bags of rice is on its way to Hai Phong".into(),
+            coding: Coding::Automatic,
+        },
+        route: String::new(),
+        receipt: false,
+        validity_s: 0,
+        service_type: Bytes::new(),
+        priority: 0,
+        protocol_id: 0,
+        tlvs: Vec::new(),
+        schedule_s: 0,
+        class: TrafficClass::Normal,
+        transliteration: Transliteration::Default,
+        resend_after_unknown: false,
+    }
+}
+
+#[inline(never)]
+fn message_to_pdu(message: &Message) {
+    named("message_to_pdu");
+    let settings = TextSettings::default();
+    let source = message.source.as_ref();
+    for _ in 0..TIMES / BATCH {
+        let mut octets = BytesMut::with_capacity(256 * BATCH as usize);
+        for _ in 0..BATCH {
+            let message = black_box(message);
+            let prepared = |pdu: SubmitText<'_>| Prepared::of(&pdu, &mut octets);
+            let settings = black_box(&settings);
+            black_box(build::submit(message, source, settings, || 1, prepared).unwrap());
+        }
+    }
+}
