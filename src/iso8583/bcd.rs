@@ -5,7 +5,6 @@
 //! which the sixteen half-bytes are the characters from `0` to `?`, the separator `=` being D.
 
 use super::field::{Pad, Side};
-use bytes::{BufMut, BytesMut};
 
 /// The half-byte of a digit or of a character of a track, be it `=` or the D that some write for it.
 fn nibble(character: u8) -> u8 {
@@ -20,21 +19,32 @@ pub(super) fn is_f(character: u8) -> bool {
     nibble(character) == 0xF
 }
 
-/// Appends that many zeros and the digits, packed.
-pub(super) fn put(zeros: usize, digits: &[u8], pad: Pad, output: &mut BytesMut) {
-    let odd = (zeros + digits.len()) % 2 == 1;
-    let pad_on = |side| (odd && pad.side == side).then_some(pad.digit.nibble());
-    let nibbles = pad_on(Side::Left)
-        .into_iter()
-        .chain(std::iter::repeat_n(0, zeros))
-        .chain(digits.iter().copied().map(nibble))
-        .chain(pad_on(Side::Right));
-    let mut high = None;
-    for nibble in nibbles {
-        match high.take() {
-            None => high = Some(nibble),
-            Some(high) => output.put_u8(high << 4 | nibble),
-        }
+/// Writes that many zeros and the digits, packed, into room for just as many.
+pub(super) fn put(zeros: usize, digits: &[u8], pad: Pad, room: &mut [u8]) {
+    let is_odd = (zeros + digits.len()) % 2 == 1;
+    let (pad_left, pad_right) = (
+        is_odd && pad.side == Side::Left,
+        is_odd && pad.side == Side::Right,
+    );
+    let before = zeros + usize::from(pad_left);
+    let (blank, rest) = room.split_at_mut_checked(before / 2).unwrap_or_default();
+    blank.fill(0);
+    let (mut own, mut digits) = (rest.iter_mut(), digits);
+    if before % 2 == 1
+        && let (Some(byte), Some((low, rest))) = (own.next(), digits.split_first())
+    {
+        *byte = nibble(*low);
+        digits = rest;
+    }
+    let (pairs, last) = digits.as_chunks::<2>();
+    for ([high, low], byte) in pairs.iter().zip(own.by_ref()) {
+        *byte = nibble(*high) << 4 | nibble(*low);
+    }
+    if pad_right && let (Some(byte), [high]) = (own.next(), last) {
+        *byte = nibble(*high) << 4 | pad.digit.nibble();
+    }
+    if pad_left && let Some(first) = room.first_mut() {
+        *first |= pad.digit.nibble() << 4;
     }
 }
 
@@ -59,9 +69,9 @@ mod tests {
     use crate::iso8583::field::PadDigit;
 
     fn packed(zeros: usize, digits: &[u8], side: Side, digit: PadDigit) -> Vec<u8> {
-        let mut output = BytesMut::new();
-        put(zeros, digits, Pad { side, digit }, &mut output);
-        output.to_vec()
+        let mut room = vec![0xAA; (zeros + digits.len()).div_ceil(2)];
+        put(zeros, digits, Pad { side, digit }, &mut room);
+        room
     }
 
     #[test]
@@ -81,6 +91,27 @@ mod tests {
         assert_eq!(packed(0, b"123", right, PadDigit::Zero), [0x12, 0x30]);
         assert_eq!(packed(0, b"123", right, PadDigit::F), [0x12, 0x3F]);
         assert_eq!(packed(2, b"7", right, PadDigit::F), [0x00, 0x7F]);
+    }
+
+    #[test]
+    fn the_half_bytes_are_pad_zeros_and_digits_in_their_order() {
+        for (zeros, count, side) in (0..5).flat_map(|zeros| {
+            (1..7).flat_map(move |count| [(zeros, count, Side::Left), (zeros, count, Side::Right)])
+        }) {
+            let digits = &b"123456"[..count];
+            let mut expected = "0".repeat(zeros) + str::from_utf8(digits).unwrap();
+            if (zeros + count) % 2 == 1 {
+                let at = if side == Side::Left {
+                    0
+                } else {
+                    expected.len()
+                };
+                expected.insert(at, 'f');
+            }
+            let packed = packed(zeros, digits, side, PadDigit::F);
+            let written: String = packed.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(written, expected, "{zeros} zeros, {count} digits, {side:?}");
+        }
     }
 
     #[test]

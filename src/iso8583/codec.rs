@@ -5,6 +5,7 @@
 
 mod decode;
 mod encode;
+mod writer;
 
 pub use decode::{DecodeError, DecodeFault, Parsed};
 pub use encode::{EncodeError, EncodeFault};

@@ -182,6 +182,11 @@ impl Message {
             .map(|slot| (slot.number, self.value(slot)))
     }
 
+    /// The numbers of the elements, rising.
+    pub fn numbers(&self) -> impl ExactSizeIterator<Item = u8> {
+        self.slots.iter().map(|slot| slot.number)
+    }
+
     /// The number of the last element.
     pub fn last_number(&self) -> Option<u8> {
         self.slots.last().map(|slot| slot.number)

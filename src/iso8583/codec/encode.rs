@@ -1,5 +1,6 @@
 //! Writing a message. All or nothing: after an error the output is as it was.
 
+use super::writer::Writer;
 use crate::iso8583::amount::zero_filled;
 use crate::iso8583::bitmap::{Bitmap, to_hex};
 use crate::iso8583::dialect::{BitmapForm, MtiForm};
@@ -8,7 +9,7 @@ use crate::iso8583::field::{
     hex_character,
 };
 use crate::iso8583::{Dialect, Message, bcd, ebcdic};
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 
 /// A message that its dialect cannot write. The fault is the caller's; nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,28 +62,26 @@ pub enum EncodeFault {
     LikePad,
 }
 
-/// MTI and both bitmaps, as characters.
-const PREAMBLE_BYTES: usize = 4 + 16 + 16;
-/// Most values need no more room than themselves and a length; the buffer grows for the others.
-const USUAL_ELEMENT_BYTES: usize = 12;
-
 impl Dialect {
     /// Appends the message to `output`, without a frame header.
     ///
     /// # Errors
     /// [`EncodeError`] names the first element that the dialect refuses; `output` is unchanged.
     pub fn encode(&self, message: &Message, output: &mut BytesMut) -> Result<(), EncodeError> {
-        let start = output.len();
-        let written = self.write(message, output);
-        if written.is_err() {
-            output.truncate(start);
-        }
+        let mut writer = Writer::new(output);
+        let start = writer.at();
+        let written = self.write(message, &mut writer);
+        let end = match written {
+            Ok(()) => writer.at(),
+            Err(_) => start,
+        };
+        writer.end(end);
         written
     }
 
-    fn write(&self, message: &Message, output: &mut BytesMut) -> Result<(), EncodeError> {
+    fn write(&self, message: &Message, output: &mut Writer<'_>) -> Result<(), EncodeError> {
         let mut bitmap = Bitmap::default();
-        for (element, _) in message.iter() {
+        for element in message.numbers() {
             if !bitmap.insert(element) {
                 let why = match element {
                     1 => EncodeFault::Bitmap,
@@ -91,7 +90,6 @@ impl Dialect {
                 return Err(EncodeError { element, why });
             }
         }
-        output.reserve(PREAMBLE_BYTES + message.len() * USUAL_ELEMENT_BYTES);
         put_mti(self.mti(), message.mti().digits(), output);
         let (primary, secondary) = bitmap.bits();
         put_bitmap(self.bitmap(), primary, output);
@@ -107,19 +105,19 @@ impl Dialect {
     }
 }
 
-fn put_mti(form: MtiForm, digits: [u8; 4], output: &mut BytesMut) {
+fn put_mti(form: MtiForm, digits: [u8; 4], output: &mut Writer<'_>) {
     match form {
-        MtiForm::Ascii => output.put_slice(&digits),
-        MtiForm::Ebcdic => put_ebcdic(output, |output| output.put_slice(&digits)),
-        MtiForm::Bcd => bcd::put(0, &digits, NO_PAD, output),
+        MtiForm::Ascii => output.put(&digits),
+        MtiForm::Ebcdic => put_ebcdic(output, |output| output.put(&digits)),
+        MtiForm::Bcd => bcd::put(0, &digits, NO_PAD, output.room(2)),
     }
 }
 
-fn put_bitmap(form: BitmapForm, bits: u64, output: &mut BytesMut) {
+fn put_bitmap(form: BitmapForm, bits: u64, output: &mut Writer<'_>) {
     match form {
-        BitmapForm::Hex => output.put_slice(&to_hex(bits)),
-        BitmapForm::Ebcdic => put_ebcdic(output, |output| output.put_slice(&to_hex(bits))),
-        BitmapForm::Binary => output.put_u64(bits),
+        BitmapForm::Hex => output.put(&to_hex(bits)),
+        BitmapForm::Ebcdic => put_ebcdic(output, |output| output.put(&to_hex(bits))),
+        BitmapForm::Binary => output.put(&bits.to_be_bytes()),
     }
 }
 
@@ -130,14 +128,14 @@ const NO_PAD: Pad = Pad {
 };
 
 /// Makes EBCDIC of what is written in ASCII.
-fn put_ebcdic<T>(output: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> T) -> T {
-    let start = output.len();
+fn put_ebcdic<T>(output: &mut Writer<'_>, write: impl FnOnce(&mut Writer<'_>) -> T) -> T {
+    let start = output.at();
     let written = write(output);
-    ebcdic::from_ascii(output.get_mut(start..).unwrap_or_default());
+    ebcdic::from_ascii(output.since(start));
     written
 }
 
-fn put_element(spec: &FieldSpec, value: &[u8], output: &mut BytesMut) -> Result<(), EncodeFault> {
+fn put_element(spec: &FieldSpec, value: &[u8], output: &mut Writer<'_>) -> Result<(), EncodeFault> {
     let content = spec.content();
     let (length, limit) = (value.len(), spec.length().maximum());
     if content == Content::Bitmap {
@@ -161,7 +159,7 @@ fn put_element(spec: &FieldSpec, value: &[u8], output: &mut BytesMut) -> Result<
     };
     // The most common case by far is out of the way of the others.
     if missing == 0 && spec.is_plain() {
-        output.put_slice(value);
+        output.put(value);
         return Ok(());
     }
     put_made(spec, value, missing, output)
@@ -173,7 +171,7 @@ fn put_made(
     spec: &FieldSpec,
     value: &[u8],
     missing: usize,
-    output: &mut BytesMut,
+    output: &mut Writer<'_>,
 ) -> Result<(), EncodeFault> {
     let content = spec.content();
     if missing > 0 && content == Content::Bytes {
@@ -182,7 +180,7 @@ fn put_made(
     match (spec.encoding(), content) {
         (Encoding::Ascii, _) => put_filled(content, value, missing, output),
         (Encoding::Binary, _) => {
-            output.put_slice(value);
+            output.put(value);
             Ok(())
         }
         (Encoding::Hex, _) => put_hex(value, output),
@@ -198,9 +196,10 @@ fn wrong_length(length: usize, expected: usize) -> EncodeFault {
     EncodeFault::WrongLength { length, expected }
 }
 
-fn put_hex(value: &[u8], output: &mut BytesMut) -> Result<(), EncodeFault> {
-    for byte in value {
-        output.put_slice(&[hex_character(byte >> 4), hex_character(byte & 0xF)]);
+fn put_hex(value: &[u8], output: &mut Writer<'_>) -> Result<(), EncodeFault> {
+    let (pairs, _) = output.room(value.len() * 2).as_chunks_mut();
+    for (pair, byte) in pairs.iter_mut().zip(value) {
+        *pair = [hex_character(byte >> 4), hex_character(byte & 0xF)];
     }
     Ok(())
 }
@@ -210,19 +209,19 @@ fn put_filled(
     content: Content,
     value: &[u8],
     missing: usize,
-    output: &mut BytesMut,
+    output: &mut Writer<'_>,
 ) -> Result<(), EncodeFault> {
     match content {
-        _ if missing == 0 => output.put_slice(value),
+        _ if missing == 0 => output.put(value),
         Content::Digits | Content::SignedDigits => {
             let (sign, digits) = number_parts(content, value)?;
-            output.put_slice(sign);
-            output.put_bytes(b'0', missing);
-            output.put_slice(digits);
+            output.put(sign);
+            output.fill(b'0', missing);
+            output.put(digits);
         }
         _ => {
-            output.put_slice(value);
-            output.put_bytes(b' ', missing);
+            output.put(value);
+            output.fill(b' ', missing);
         }
     }
     Ok(())
@@ -243,7 +242,7 @@ fn put_packed(
     value: &[u8],
     missing: usize,
     pad: Pad,
-    output: &mut BytesMut,
+    output: &mut Writer<'_>,
 ) -> Result<(), EncodeFault> {
     let content = spec.content();
     if content == Content::Track && missing > 0 {
@@ -261,20 +260,21 @@ fn put_packed(
         0 if content != Content::SignedDigits => (&[][..], value),
         _ => number_parts(content, value)?,
     };
-    output.put_slice(sign);
-    bcd::put(missing, digits, pad, output);
+    output.put(sign);
+    let packed_bytes = (missing + digits.len()).div_ceil(2);
+    bcd::put(missing, digits, pad, output.room(packed_bytes));
     Ok(())
 }
 
 /// The length of a value of that many characters or bytes. The spec's maximum fits its prefix.
-#[inline(never)]
-fn put_prefix(spec: &FieldSpec, length: usize, output: &mut BytesMut) {
+#[inline(always)]
+fn put_prefix(spec: &FieldSpec, length: usize, output: &mut Writer<'_>) {
     match (spec.prefix(), spec.length()) {
         (PrefixEncoding::Ascii, Length::Ll(_)) if spec.is_plain() => {
-            output.put_slice(&zero_filled::<2>(length as u64));
+            output.put(&zero_filled::<2>(length as u64));
         }
         (PrefixEncoding::Ascii, Length::Lll(_)) if spec.is_plain() => {
-            output.put_slice(&zero_filled::<3>(length as u64));
+            output.put(&zero_filled::<3>(length as u64));
         }
         _ => put_made_prefix(spec, length, output),
     }
@@ -282,7 +282,7 @@ fn put_prefix(spec: &FieldSpec, length: usize, output: &mut BytesMut) {
 
 /// The same for what is less common.
 #[inline(never)]
-fn put_made_prefix(spec: &FieldSpec, length: usize, output: &mut BytesMut) {
+fn put_made_prefix(spec: &FieldSpec, length: usize, output: &mut Writer<'_>) {
     let (number, bytes) = (spec.counted(length) as u64, spec.prefix_bytes());
     let digits = zero_filled::<4>(number);
     match spec.prefix() {
@@ -298,9 +298,9 @@ fn put_made_prefix(spec: &FieldSpec, length: usize, output: &mut BytesMut) {
 }
 
 /// The last bytes of a number that has leading zeros.
-fn put_last<const N: usize>(number: [u8; N], bytes: usize, output: &mut BytesMut) {
+fn put_last<const N: usize>(number: [u8; N], bytes: usize, output: &mut Writer<'_>) {
     let start = N.saturating_sub(bytes);
-    output.put_slice(number.get(start..).unwrap_or_default());
+    output.put(number.get(start..).unwrap_or_default());
 }
 
 #[cfg(test)]

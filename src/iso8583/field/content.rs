@@ -30,39 +30,29 @@ pub enum Content {
 impl Content {
     /// The index of the first byte that this content does not allow. `received` widens
     /// [`Content::Text`] as its documentation says.
+    #[inline(always)]
     pub(in crate::iso8583) fn first_fault(self, value: &[u8], received: bool) -> Option<usize> {
-        let digits_start = match (self, value) {
-            (Self::SignedDigits, [b'C' | b'D', ..]) => 1,
-            (Self::SignedDigits, _) => return Some(0),
-            (Self::Text, _) if received => return None,
-            _ => 0,
-        };
-        // The whole value is looked at without a branch; only one at fault is searched.
-        let allowed = self.class();
-        let checked = value.get(digits_start..).unwrap_or_default();
-        let common = checked
-            .iter()
-            .fold(allowed, |common, byte| common & CLASSES[usize::from(*byte)]);
-        if common == allowed {
-            return None;
+        match (self, value) {
+            (Self::Text, _) if received => None,
+            (Self::SignedDigits, [b'C' | b'D', digits @ ..]) => {
+                Self::Digits.fault_in(digits).map(|index| index + 1)
+            }
+            (Self::SignedDigits, _) => Some(0),
+            _ => self.fault_in(value),
         }
-        let fault = checked
-            .iter()
-            .position(|byte| CLASSES[usize::from(*byte)] & allowed == 0);
-        fault.map(|index| index + digits_start)
     }
 
-    /// The bit of [`CLASSES`] that every byte of such a value has; for a signed number, every byte
-    /// behind the sign.
-    const fn class(self) -> u8 {
+    /// The same for a value all of whose bytes are of one kind.
+    #[inline(always)]
+    fn fault_in(self, value: &[u8]) -> Option<usize> {
         match self {
-            Self::Digits | Self::SignedDigits => 1,
-            Self::Letters => 2,
-            Self::LettersDigits => 4,
-            Self::Text => 8,
-            Self::DigitsSpecial => 16,
-            Self::Track => 32,
-            Self::Bytes | Self::Bitmap => 64,
+            Self::Digits | Self::SignedDigits => fault(value, is_digit),
+            Self::Letters => fault(value, is_letter),
+            Self::LettersDigits => fault(value, |byte| is_letter(byte) | is_digit(byte)),
+            Self::Text => fault(value, is_printable),
+            Self::DigitsSpecial => fault(value, is_digit_or_special),
+            Self::Track => fault(value, is_of_track),
+            Self::Bytes | Self::Bitmap => None,
         }
     }
 
@@ -82,29 +72,63 @@ impl Content {
     }
 }
 
-/// For each byte, the contents that allow it, as the bits of [`Content::class`].
-static CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0u8;
-    loop {
-        let digit = byte.is_ascii_digit();
-        let letter = byte.is_ascii_alphabetic() || byte == b' ';
-        let printable = matches!(byte, b' '..=b'~');
-        let special = printable && !byte.is_ascii_alphabetic();
-        let track = matches!(byte, b'0'..=b'?' | b'A'..=b'F');
-        classes[byte as usize] = (digit as u8)
-            | (letter as u8) << 1
-            | ((digit || letter) as u8) << 2
-            | (printable as u8) << 3
-            | (special as u8) << 4
-            | (track as u8) << 5
-            | 1 << 6;
-        if byte == u8::MAX {
-            break classes;
-        }
-        byte += 1;
+// Arithmetic without a branch, which the compiler makes one of for all bytes of a block.
+
+fn is_digit(byte: u8) -> bool {
+    byte.wrapping_sub(b'0') < 10
+}
+
+fn is_letter(byte: u8) -> bool {
+    is_alphabetic(byte) | (byte == b' ')
+}
+
+fn is_alphabetic(byte: u8) -> bool {
+    (byte | 0x20).wrapping_sub(b'a') < 26
+}
+
+fn is_printable(byte: u8) -> bool {
+    byte.wrapping_sub(b' ') <= b'~' - b' '
+}
+
+fn is_digit_or_special(byte: u8) -> bool {
+    is_printable(byte) & !is_alphabetic(byte)
+}
+
+fn is_of_track(byte: u8) -> bool {
+    (byte.wrapping_sub(b'0') < 16) | (byte.wrapping_sub(b'A') < 6)
+}
+
+/// The index of the first byte that is not allowed, which is only searched where there is one.
+#[inline(always)]
+fn fault(value: &[u8], is_allowed: impl Fn(u8) -> bool + Copy) -> Option<usize> {
+    match all(value, is_allowed) {
+        true => None,
+        false => value.iter().position(|byte| !is_allowed(*byte)),
     }
-};
+}
+
+/// Whether each byte is allowed.
+///
+/// They are looked at by blocks of one length, the last of which may reach back into the one before
+/// it: most elements are two blocks of eight or of four.
+#[inline(always)]
+fn all(value: &[u8], is_allowed: impl Fn(u8) -> bool + Copy) -> bool {
+    if let (blocks, Some(last)) = (value.as_chunks::<16>().0, value.last_chunk::<16>()) {
+        return blocks.iter().all(|block| each(block, is_allowed)) && each(last, is_allowed);
+    }
+    if let (Some(first), Some(last)) = (value.first_chunk::<8>(), value.last_chunk::<8>()) {
+        return each(first, is_allowed) & each(last, is_allowed);
+    }
+    if let (Some(first), Some(last)) = (value.first_chunk::<4>(), value.last_chunk::<4>()) {
+        return each(first, is_allowed) & each(last, is_allowed);
+    }
+    value.iter().all(|byte| is_allowed(*byte))
+}
+
+#[inline(always)]
+fn each<const N: usize>(block: &[u8; N], is_allowed: impl Fn(u8) -> bool) -> bool {
+    block.iter().fold(true, |all, byte| all & is_allowed(*byte))
+}
 
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,6 +165,27 @@ mod tests {
         ] {
             let found = content.first_fault(value.as_bytes(), false);
             assert_eq!(found, fault, "{content:?} {value:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_byte_is_found_wherever_it_is_in_a_value_of_any_length() {
+        for (content, right, wrong) in [
+            (Content::Digits, b'9', b'A'),
+            (Content::Letters, b'z', b'0'),
+            (Content::LettersDigits, b' ', b'@'),
+            (Content::Text, b'~', 0x7F),
+            (Content::DigitsSpecial, b'`', b'a'),
+            (Content::Track, b'F', b'G'),
+        ] {
+            for length in 0..50 {
+                let mut value = vec![right; length];
+                assert_eq!(content.first_fault(&value, false), None);
+                for index in (0..length).rev() {
+                    value[index] = wrong;
+                    assert_eq!(content.first_fault(&value, false), Some(index));
+                }
+            }
         }
     }
 
