@@ -41,15 +41,16 @@ pub struct DeliverSm {
 }
 
 impl DeliverSm {
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut pdu = Self::default();
-        reader.c_octets_into(&mut pdu.service_type, "service_type")?;
-        reader.address_into(&mut pdu.source, "source_addr")?;
-        reader.address_into(&mut pdu.destination, "destination_addr")?;
+    /// Reads the body to where it stays: see [`COctetString::read`].
+    #[inline(always)]
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+        reader.c_octets_into(&mut self.service_type, "service_type")?;
+        reader.address_into(&mut self.source, "source_addr")?;
+        reader.address_into(&mut self.destination, "destination_addr")?;
         let [esm_class, protocol_id, priority_flag] = reader.array("esm_class")?;
-        pdu.esm_class = EsmClass(esm_class);
-        pdu.protocol_id = protocol_id;
-        pdu.priority_flag = priority_flag;
+        self.esm_class = EsmClass(esm_class);
+        self.protocol_id = protocol_id;
+        self.priority_flag = priority_flag;
         reader.c_octets::<17>("schedule_delivery_time")?;
         reader.c_octets::<17>("validity_period")?;
         let [
@@ -59,11 +60,11 @@ impl DeliverSm {
             _default_msg_id,
             length,
         ] = reader.array("registered_delivery")?;
-        pdu.registered_delivery = registered_delivery;
-        pdu.data_coding = data_coding;
-        pdu.short_message = reader.short_message(length)?;
-        pdu.tlvs = reader.tlvs()?;
-        Ok(pdu)
+        self.registered_delivery = registered_delivery;
+        self.data_coding = data_coding;
+        self.short_message = reader.short_message(length)?;
+        self.tlvs = reader.tlvs()?;
+        Ok(())
     }
 
     /// The text wherever it is: short_message, or else message_payload.

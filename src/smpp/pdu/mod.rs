@@ -136,9 +136,17 @@ impl Pdu {
             };
         }
         Ok(match id {
-            CommandId::SUBMIT_SM => Self::SubmitSm(SubmitSm::decode(reader)?),
+            CommandId::SUBMIT_SM => {
+                let mut pdu = SubmitSm::default();
+                pdu.read(reader)?;
+                Self::SubmitSm(pdu)
+            }
             CommandId::SUBMIT_SM_RESP => Self::SubmitSmResp(SubmitSmResp::decode(reader)?),
-            CommandId::DELIVER_SM => Self::DeliverSm(DeliverSm::decode(reader)?),
+            CommandId::DELIVER_SM => {
+                let mut pdu = DeliverSm::default();
+                pdu.read(reader)?;
+                Self::DeliverSm(pdu)
+            }
             CommandId::DELIVER_SM_RESP => Self::DeliverSmResp(DeliverSmResp::decode(reader)?),
             CommandId::DATA_SM => Self::DataSm(DataSm::decode(reader)?),
             CommandId::DATA_SM_RESP => Self::DataSmResp(DataSmResp::decode(reader)?),

@@ -76,18 +76,18 @@ pub struct SubmitSm {
 }
 
 impl SubmitSm {
-    #[inline]
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut pdu = Self::default();
-        reader.c_octets_into(&mut pdu.service_type, "service_type")?;
-        reader.address_into(&mut pdu.source, "source_addr")?;
-        reader.address_into(&mut pdu.destination, "destination_addr")?;
+    /// Reads the body to where it stays: see [`COctetString::read`].
+    #[inline(always)]
+    pub(super) fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+        reader.c_octets_into(&mut self.service_type, "service_type")?;
+        reader.address_into(&mut self.source, "source_addr")?;
+        reader.address_into(&mut self.destination, "destination_addr")?;
         let [esm_class, protocol_id, priority_flag] = reader.array("esm_class")?;
-        pdu.esm_class = EsmClass(esm_class);
-        pdu.protocol_id = protocol_id;
-        pdu.priority_flag = priority_flag;
-        reader.c_octets_into(&mut pdu.schedule_delivery_time, "schedule_delivery_time")?;
-        reader.c_octets_into(&mut pdu.validity_period, "validity_period")?;
+        self.esm_class = EsmClass(esm_class);
+        self.protocol_id = protocol_id;
+        self.priority_flag = priority_flag;
+        reader.c_octets_into(&mut self.schedule_delivery_time, "schedule_delivery_time")?;
+        reader.c_octets_into(&mut self.validity_period, "validity_period")?;
         let [
             registered_delivery,
             replace_if_present_flag,
@@ -95,13 +95,13 @@ impl SubmitSm {
             sm_default_msg_id,
             length,
         ] = reader.array("registered_delivery")?;
-        pdu.registered_delivery = registered_delivery;
-        pdu.replace_if_present_flag = replace_if_present_flag;
-        pdu.data_coding = data_coding;
-        pdu.sm_default_msg_id = sm_default_msg_id;
-        pdu.short_message = reader.short_message(length)?;
-        pdu.tlvs = reader.tlvs()?;
-        Ok(pdu)
+        self.registered_delivery = registered_delivery;
+        self.replace_if_present_flag = replace_if_present_flag;
+        self.data_coding = data_coding;
+        self.sm_default_msg_id = sm_default_msg_id;
+        self.short_message = reader.short_message(length)?;
+        self.tlvs = reader.tlvs()?;
+        Ok(())
     }
 
     /// The text wherever it is: short_message, or else message_payload.
