@@ -11,11 +11,15 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot(u32);
 
-#[cfg(test)]
 impl Slot {
-    /// Of no record at all.
-    pub(crate) fn for_tests() -> Self {
-        Self(u32::MAX)
+    /// Its number, for tables that hold numbers.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The slot of a number.
+    pub fn of(number: u32) -> Self {
+        Self(number)
     }
 }
 

@@ -41,6 +41,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod outcome;
 pub mod payment;
+pub mod places;
 pub mod pool;
 pub mod rate;
 pub mod receipts;

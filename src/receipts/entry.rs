@@ -150,6 +150,11 @@ impl Entry {
             .map(|bytes| (*bytes != NO_ID).then(|| Digest::from_bytes(*bytes)))
     }
 
+    /// The digest of a part's id, if it has one that could be found again.
+    pub(super) fn digest(&self, part: u8) -> Option<Digest> {
+        self.digests().nth(part.into()).flatten()
+    }
+
     /// Gives a part that had no id the digest of one; false if it had one, or there is no such part.
     pub(super) fn complete(&mut self, part: u8, digest: Digest) -> bool {
         if part >= self.parts() {

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     aged::{Aged, Queue, Slot},
     digest::{AsItIs, Digest},
+    places::Places,
     store::rows::Stored,
 };
 
@@ -78,6 +79,25 @@ struct Place {
     part: u8,
 }
 
+impl Place {
+    /// Slots have 24 bits, and no more than ten million parts are configured.
+    fn packed(self) -> u32 {
+        self.slot.number() << 8 | u32::from(self.part)
+    }
+
+    fn unpacked(packed: u32) -> Self {
+        Self {
+            slot: Slot::of(packed >> 8),
+            part: packed as u8,
+        }
+    }
+}
+
+/// Room for as many parts as are kept, and for one message that has more.
+fn room(limits: &Limits) -> Places {
+    Places::with_room(limits.pending_max.saturating_add(u8::MAX.into()))
+}
+
 struct Pending {
     /// Under which it is stored.
     number: u64,
@@ -114,7 +134,8 @@ struct UnderWay {
 
 pub(super) struct Table {
     limits: Limits,
-    parts: ByDigest<Place>,
+    /// By digests, which stand in the entries alone.
+    parts: Places,
     pending: Aged<Pending>,
     next_number: u64,
     early: ByDigest<Slot>,
@@ -126,12 +147,7 @@ pub(super) struct Table {
 impl Table {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
-            // At half of what it has room for, a map clears away in place what was removed; with
-            // more in it, it would grow once more, some time after it was full.
-            parts: HashMap::with_capacity_and_hasher(
-                limits.pending_max.saturating_mul(2),
-                BuildHasherDefault::default(),
-            ),
+            parts: room(&limits),
             pending: Aged::with_capacity(limits.pending_max),
             next_number: 1,
             early: HashMap::default(),
@@ -219,14 +235,14 @@ impl Table {
             return false;
         }
         changes.push(Stored::Put(pending.number, pending.entry.record()));
-        self.parts.insert(digest, Place { slot, part });
+        self.place(digest, Place { slot, part });
         self.forget_early(digest)
     }
 
     /// Where a message is, found by the ids of its parts.
     fn slot_of(&self, facts: &Facts<'_>) -> Option<Slot> {
-        let places = facts.digests.iter().flatten();
-        let mut slots = places.filter_map(|digest| self.parts.get(digest).map(|place| place.slot));
+        let digests = facts.digests.iter().flatten();
+        let mut slots = digests.filter_map(|digest| self.place_of(*digest).map(|place| place.slot));
         slots.find(|slot| {
             let entry = self.entry(*slot);
             entry.is_some_and(|entry| {
@@ -256,10 +272,30 @@ impl Table {
         };
         for (part, digest) in (0..).zip(digests) {
             if let Some(digest) = digest {
-                // An SMSC that gives an id again means the newer message.
-                self.parts.insert(digest, Place { slot, part });
+                self.place(digest, Place { slot, part });
             }
         }
+    }
+
+    /// Where the part with this digest is.
+    fn place_of(&self, digest: Digest) -> Option<Place> {
+        let is_it = |packed| {
+            let Place { slot, part } = Place::unpacked(packed);
+            self.entry(slot)
+                .is_some_and(|entry| entry.digest(part) == Some(digest))
+        };
+        self.parts.find(digest.short(), is_it).map(Place::unpacked)
+    }
+
+    /// An SMSC that gives an id again means the newer message.
+    fn place(&mut self, digest: Digest, place: Place) {
+        let is_placed = match self.place_of(digest) {
+            Some(earlier) => self
+                .parts
+                .replace(digest.short(), earlier.packed(), place.packed()),
+            None => self.parts.insert(digest.short(), place.packed()),
+        };
+        debug_assert!(is_placed);
     }
 
     /// Removes the oldest, remembered ones first.
@@ -269,7 +305,7 @@ impl Table {
         match ended.or_else(oldest) {
             Some(slot) => self.remove(slot, ended.is_none(), changes),
             // Only ids without a message are left, which cannot be: start anew.
-            None => self.parts.clear(),
+            None => self.parts = room(&self.limits),
         }
     }
 
@@ -279,13 +315,11 @@ impl Table {
         };
         self.evicted.awaited += u64::from(was_awaited);
         changes.push(Stored::Remove(pending.number));
-        for digest in pending.entry.digests().flatten() {
-            if self
-                .parts
-                .get(&digest)
-                .is_some_and(|place| place.slot == slot)
-            {
-                self.parts.remove(&digest);
+        for (part, digest) in (0..).zip(pending.entry.digests()) {
+            if let Some(digest) = digest {
+                // If it is not there, the SMSC has given the id again.
+                let place = Place { slot, part };
+                self.parts.remove(digest.short(), place.packed());
             }
         }
     }
@@ -314,7 +348,7 @@ impl Table {
             // An id that stands for nothing will never be known.
             return (Found::Unknown, true);
         };
-        let Some(Place { slot, part }) = self.parts.get(&digest).copied() else {
+        let Some(Place { slot, part }) = self.place_of(digest) else {
             return (self.unknown(now, digest, sought.may_be_early), true);
         };
         let Some(pending) = self.pending.get(slot) else {
@@ -418,7 +452,7 @@ impl Table {
         let Some(under_way) = self.under_way.remove(&digest) else {
             return;
         };
-        let Some(Place { slot, part }) = self.parts.get(&digest).copied() else {
+        let Some(Place { slot, part }) = self.place_of(digest) else {
             return;
         };
         let Some(pending) = self.pending.get_mut(slot).filter(|_| is_durable) else {
@@ -448,11 +482,10 @@ impl Table {
 mod tests {
     use super::*;
 
-    /// With the 70 bytes of its record in an allocation of 80, and at half load of the map, a message
-    /// of one part takes 40 + 80 + 2 × 25 = 170 bytes.
+    /// With the 70 bytes of its record in an allocation of 80, and some 7 in the table of places, a
+    /// message of one part takes 40 + 80 + 7 = 127 bytes.
     #[test]
-    fn an_awaited_part_takes_40_bytes_and_its_record_and_25_in_a_map_at_half_load() {
+    fn an_awaited_part_takes_40_bytes_and_its_record_and_a_place() {
         assert_eq!(Aged::<Pending>::NODE_BYTES, 40);
-        assert_eq!(size_of::<(Digest, Place)>(), 24);
     }
 }

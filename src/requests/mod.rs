@@ -4,6 +4,9 @@
 //! told again. It must never let a request go twice because of its own failure: with a store, the
 //! changes of [`Open::end`] are durable before the first byte leaves ([`Record::BeforeSending`]).
 
+mod digits;
+mod ended;
+mod heads;
 mod row;
 mod table;
 #[cfg(test)]

@@ -75,8 +75,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Packs an outcome.
-pub(super) fn pack(outcome: &MessageOutcome) -> Box<[u8]> {
+/// Packs an outcome behind what is there already.
+pub(super) fn pack(outcome: &MessageOutcome, bytes: &mut Vec<u8>) {
     let smsc = outcome.smsc.as_deref().unwrap_or_default().as_bytes();
     let smsc = smsc.get(..255).unwrap_or(smsc);
     let kind = match &outcome.result {
@@ -90,22 +90,16 @@ pub(super) fn pack(outcome: &MessageOutcome) -> Box<[u8]> {
         true => kind,
         false => kind | WITH_PARTS,
     };
-    // Nearly all outcomes are of this kind, and are packed without growing or shrinking.
-    let rest = match &outcome.result {
-        MessageResult::Accepted(Acceptance::Id(id)) => id.len(),
-        _ => 0,
-    };
-    let mut bytes = Vec::with_capacity(4 + smsc.len() + rest);
     bytes.extend([kind, outcome.parts, outcome.attempts, smsc.len() as u8]);
     bytes.extend(smsc);
     if !parts_accepted.is_empty() {
         // A message has at most 255 parts.
         bytes.push(parts_accepted.len() as u8);
-        push_ids(&mut bytes, parts_accepted);
+        push_ids(bytes, parts_accepted);
     }
     match &outcome.result {
         MessageResult::Accepted(Acceptance::Id(id)) => bytes.extend(id),
-        MessageResult::Accepted(Acceptance::Ids(ids)) => push_ids(&mut bytes, ids),
+        MessageResult::Accepted(Acceptance::Ids(ids)) => push_ids(bytes, ids),
         MessageResult::Accepted(Acceptance::State { .. } | Acceptance::Done) => {}
         MessageResult::Rejected { status, temporary } => {
             bytes.extend(status.0.to_le_bytes());
@@ -117,7 +111,18 @@ pub(super) fn pack(outcome: &MessageOutcome) -> Box<[u8]> {
             bytes.extend(detail.as_bytes());
         }
     }
-    bytes.into()
+}
+
+/// The head of what [`pack`] made, to the name of the SMSC, and what follows it.
+pub(super) fn split_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [_, _, _, smsc_length] = bytes.first_chunk()?;
+    bytes.split_at_checked(4 + usize::from(*smsc_length))
+}
+
+/// The SMSC that a head names.
+pub(super) fn smsc_of(head: &[u8]) -> Option<&str> {
+    let name = std::str::from_utf8(head.get(4..)?).ok()?;
+    (!name.is_empty()).then_some(name)
 }
 
 fn push_ids(bytes: &mut Vec<u8>, ids: &[Bytes]) {
@@ -211,6 +216,12 @@ mod tests {
         }
     }
 
+    fn packed(outcome: &MessageOutcome) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        pack(outcome, &mut bytes);
+        bytes
+    }
+
     fn outcomes() -> Vec<MessageOutcome> {
         let id = |id: &'static str| Bytes::from_static(id.as_bytes());
         [
@@ -234,14 +245,14 @@ mod tests {
     #[test]
     fn an_outcome_comes_back_as_it_was_and_says_that_it_is_repeated() {
         for outcome in outcomes() {
-            assert_eq!(unpack(&pack(&outcome), None), Some(outcome));
+            assert_eq!(unpack(&packed(&outcome), None), Some(outcome));
         }
     }
 
     #[test]
     fn a_row_that_is_cut_is_none_or_an_intent_and_never_panics() {
         for outcome in outcomes() {
-            let outcome = pack(&outcome);
+            let outcome = packed(&outcome);
             let row = Row {
                 digest: Digest::from_bytes([9; 16]),
                 fingerprint: 77,

@@ -5,16 +5,19 @@
 //!                └─ any other end ──► kept, and told again until the retention is over
 //! ```
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use hashbrown::HashTable;
+use slab::Slab;
 
-use super::row::{self, Row};
+use super::{
+    ended::Ended,
+    row::{self, Row},
+};
 use crate::{
-    aged::{Aged, Queue, Slot},
     digest::Digest,
     message::{MessageOutcome, MessageResult},
     outcome::Reason,
+    places::Places,
     store::rows::Stored,
 };
 
@@ -32,13 +35,13 @@ pub struct Limits {
 
 /// A request that has begun and is owed an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IdHandle(Slot);
+pub struct IdHandle(u32);
 
 #[cfg(test)]
 impl IdHandle {
     /// Of no request at all.
     pub(crate) fn for_tests() -> Self {
-        Self(Slot::for_tests())
+        Self(u32::MAX)
     }
 }
 
@@ -57,25 +60,37 @@ pub enum Begun {
     Full,
 }
 
-struct Kept {
+/// A request in flight.
+struct Open {
     digest: Digest,
     fingerprint: u64,
     /// Under which it is stored.
     number: u64,
-    since_s: u32,
-    /// Packed; empty while in flight.
-    outcome: Box<[u8]>,
 }
 
-impl Kept {
-    fn row(&self) -> Vec<u8> {
-        Row {
-            digest: self.digest,
-            fingerprint: self.fingerprint,
-            since_s: self.since_s,
-            outcome: &self.outcome,
+/// Where an id is: in flight, or among the ended.
+#[derive(Clone, Copy)]
+enum Place {
+    Open(u32),
+    Ended(u32),
+}
+
+impl Place {
+    /// The highest bit says which; the places of either have the others.
+    const ENDED: u32 = 1 << 31;
+
+    fn packed(self) -> u32 {
+        match self {
+            Self::Open(slot) => slot,
+            Self::Ended(place) => place | Self::ENDED,
         }
-        .to_bytes()
+    }
+
+    fn unpacked(packed: u32) -> Self {
+        match packed & Self::ENDED {
+            0 => Self::Open(packed),
+            _ => Self::Ended(packed ^ Self::ENDED),
+        }
     }
 }
 
@@ -83,62 +98,59 @@ pub(super) struct Table<J> {
     limits: Limits,
     /// Whether anybody wants the changes; a row is not made for nobody.
     is_stored: bool,
-    /// By digest, which stands in `kept` alone: a look-up touches few octets of a large table.
-    ids: HashTable<Slot>,
-    kept: Aged<Kept>,
+    /// By digest, which stands with the id alone.
+    places: Places,
+    open: Slab<Open>,
+    ended: Ended,
     /// Who waits for what is in flight, by its number.
     joiners: HashMap<u64, Vec<J>>,
     next_number: u64,
-    /// Lends its name, because nearly all outcomes name the same few.
-    last_smsc: Option<Arc<str>>,
+    /// Where outcomes are packed.
+    packed: Vec<u8>,
 }
 
 impl<J> Table<J> {
     pub(super) fn new(limits: Limits, is_stored: bool) -> Self {
         Self {
-            // At half of what it has room for, a table clears away in place what was removed; with
-            // more in it, it would grow once more, some time after it was full.
-            ids: HashTable::with_capacity(limits.ids_max.saturating_mul(2)),
+            places: Places::with_room(limits.ids_max),
             is_stored,
-            kept: Aged::with_capacity(limits.ids_max),
+            // Address space: growing by copying would stop everybody.
+            open: Slab::with_capacity(limits.ids_max),
+            ended: Ended::default(),
             joiners: HashMap::new(),
             next_number: 1,
-            last_smsc: None,
+            packed: Vec::new(),
             limits,
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.kept.total()
+        self.places.len()
     }
 
     /// Takes back what was stored; false if it is no row. What had no outcome was perhaps sent.
     pub(super) fn restore(&mut self, number: u64, bytes: &[u8], changes: &mut Vec<Stored>) -> bool {
         self.next_number = self.next_number.max(number + 1);
-        let Some(row) = Row::from_bytes(bytes) else {
+        let Some(mut row) = Row::from_bytes(bytes) else {
             changes.push(Stored::Remove(number));
             return false;
         };
         // Of two with one id the later one holds.
-        if let Some((earlier, _)) = self.find(row.digest) {
-            self.remove(earlier, changes);
+        if let Some(earlier) = self.find(row.digest) {
+            self.forget(row.digest, earlier, changes);
         }
-        if !self.make_room(changes) {
+        let mut unknown = Vec::new();
+        if row.outcome.is_empty() {
+            row::pack(&interrupted(), &mut unknown);
+            row.outcome = &unknown;
+        }
+        let is_kept = self.make_room(changes) && {
+            let place = Place::Ended(self.ended.push(number, &row));
+            self.places.insert(row.digest.short(), place.packed())
+        };
+        if !is_kept {
             changes.push(Stored::Remove(number));
-            return true;
         }
-        let outcome = match row.outcome.is_empty() {
-            true => row::pack(&interrupted()),
-            false => row.outcome.into(),
-        };
-        let kept = Kept {
-            digest: row.digest,
-            fingerprint: row.fingerprint,
-            number,
-            since_s: row.since_s,
-            outcome,
-        };
-        self.keep(Queue::Ended, kept);
         true
     }
 
@@ -149,70 +161,77 @@ impl<J> Table<J> {
         fingerprint: u64,
         changes: &mut Vec<Stored>,
     ) -> Begun {
-        if let Some((slot, kept)) = self.find(digest) {
-            let is_over = !kept.outcome.is_empty() && self.is_over(kept, now_s);
-            if !is_over {
-                return self.begun_before(slot, fingerprint);
+        if let Some(place) = self.find(digest) {
+            match self.begun_before(now_s, place, fingerprint) {
+                Some(begun) => return begun,
+                None => self.forget(digest, place, changes),
             }
-            self.remove(slot, changes);
         }
-        if !self.make_room(changes) {
+        // Fewer are configured than a place has bits for.
+        let slot = self.open.vacant_key() as u32;
+        let place = Place::Open(slot).packed();
+        if !(self.make_room(changes) && self.places.insert(digest.short(), place)) {
             return Begun::Full;
         }
-        let kept = Kept {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.open.insert(Open {
             digest,
             fingerprint,
-            number: self.next_number,
-            since_s: now_s,
-            outcome: Box::default(),
-        };
-        self.next_number += 1;
+            number,
+        });
         if self.is_stored {
-            changes.push(Stored::Put(kept.number, kept.row()));
+            let row = Row {
+                digest,
+                fingerprint,
+                since_s: now_s,
+                outcome: &[],
+            };
+            changes.push(Stored::Put(number, row.to_bytes()));
         }
-        match self.keep(Queue::Open, kept) {
-            Some(slot) => Begun::New(IdHandle(slot)),
-            None => Begun::Full,
-        }
+        Begun::New(IdHandle(slot))
     }
 
-    fn find(&self, digest: Digest) -> Option<(Slot, &Kept)> {
-        let is_it = |slot: &Slot| {
-            self.kept
-                .get(*slot)
-                .is_some_and(|kept| kept.digest == digest)
+    fn find(&self, digest: Digest) -> Option<Place> {
+        let is_it = |packed| match Place::unpacked(packed) {
+            Place::Open(slot) => {
+                let open = self.open.get(slot as usize);
+                open.is_some_and(|open| open.digest == digest)
+            }
+            Place::Ended(place) => self.ended.is(place, digest),
         };
-        let slot = *self.ids.find(digest.short(), is_it)?;
-        Some((slot, self.kept.get(slot)?))
+        self.places.find(digest.short(), is_it).map(Place::unpacked)
     }
 
-    /// Adds an id that is not there; `None` if there are 4 billion.
-    fn keep(&mut self, queue: Queue, kept: Kept) -> Option<Slot> {
-        let hash = kept.digest.short();
-        let slot = self.kept.insert(queue, kept).ok()?;
-        let hash_of = |slot: &Slot| self.kept.get(*slot).map_or(0, |kept| kept.digest.short());
-        self.ids.insert_unique(hash, slot, hash_of);
-        Some(slot)
-    }
-
-    fn begun_before(&self, slot: Slot, fingerprint: u64) -> Begun {
-        match self.kept.get(slot) {
-            Some(kept) if kept.fingerprint != fingerprint => Begun::Reused,
-            Some(kept) if kept.outcome.is_empty() => Begun::InFlight(IdHandle(slot)),
-            Some(kept) => match row::unpack(&kept.outcome, self.last_smsc.as_ref()) {
-                Some(outcome) => Begun::Repeated(outcome),
-                None => Begun::Repeated(interrupted()),
-            },
-            None => Begun::Full,
+    /// What a request is whose id is there; `None` if it is kept no longer.
+    fn begun_before(&self, now_s: u32, place: Place, fingerprint: u64) -> Option<Begun> {
+        match place {
+            Place::Open(slot) => {
+                let open = self.open.get(slot as usize)?;
+                Some(match open.fingerprint == fingerprint {
+                    true => Begun::InFlight(IdHandle(slot)),
+                    false => Begun::Reused,
+                })
+            }
+            Place::Ended(place) => {
+                let ended = self.ended.get(place)?;
+                if self.is_over(ended.since_s, now_s) {
+                    return None;
+                }
+                Some(match ended.is_of(fingerprint) {
+                    true => Begun::Repeated(self.ended.outcome(&ended).unwrap_or_else(interrupted)),
+                    false => Begun::Reused,
+                })
+            }
         }
     }
 
     /// Tells `joiner` the outcome of a request in flight, or gives it back if too many wait.
     pub(super) fn join(&mut self, IdHandle(slot): IdHandle, joiner: J) -> Result<(), J> {
-        let Some(kept) = self.kept.get(slot) else {
+        let Some(open) = self.open.get(slot as usize) else {
             return Err(joiner);
         };
-        let joiners = self.joiners.entry(kept.number).or_default();
+        let joiners = self.joiners.entry(open.number).or_default();
         if joiners.len() >= JOINERS_MAX {
             return Err(joiner);
         }
@@ -228,64 +247,98 @@ impl<J> Table<J> {
         outcome: &MessageOutcome,
         changes: &mut Vec<Stored>,
     ) -> Vec<J> {
-        let Some(kept) = self.kept.get_mut(slot) else {
+        let Some(open) = self.open.try_remove(slot as usize) else {
             return Vec::new();
         };
-        let number = kept.number;
+        let was = Place::Open(slot).packed();
         if outcome.retry_is_safe() {
-            self.remove(slot, changes);
-        } else {
-            kept.outcome = row::pack(outcome);
-            kept.since_s = now_s;
+            self.places.remove(open.digest.short(), was);
             if self.is_stored {
-                changes.push(Stored::Put(number, kept.row()));
+                changes.push(Stored::Remove(open.number));
             }
-            self.kept.move_to(Queue::Ended, slot);
-            if self.last_smsc != outcome.smsc {
-                self.last_smsc.clone_from(&outcome.smsc);
-            }
+        } else {
+            let ended = self.keep(now_s, &open, outcome, changes);
+            self.places
+                .replace(open.digest.short(), was, ended.packed());
         }
         // Nearly always nobody.
         match self.joiners.is_empty() {
             true => Vec::new(),
-            false => self.joiners.remove(&number).unwrap_or_default(),
+            false => self.joiners.remove(&open.number).unwrap_or_default(),
         }
+    }
+
+    fn keep(
+        &mut self,
+        now_s: u32,
+        open: &Open,
+        outcome: &MessageOutcome,
+        changes: &mut Vec<Stored>,
+    ) -> Place {
+        while !self.ended.has_room() && self.forget_oldest(changes) {}
+        self.packed.clear();
+        row::pack(outcome, &mut self.packed);
+        let row = Row {
+            digest: open.digest,
+            fingerprint: open.fingerprint,
+            since_s: now_s,
+            outcome: &self.packed,
+        };
+        if self.is_stored {
+            changes.push(Stored::Put(open.number, row.to_bytes()));
+        }
+        Place::Ended(self.ended.push(open.number, &row))
     }
 
     /// Forgets what is too old, at most `count_max` ids.
     pub(super) fn expire(&mut self, now_s: u32, count_max: usize, changes: &mut Vec<Stored>) {
         for _ in 0..count_max {
-            match self.kept.oldest(Queue::Ended) {
-                Some((slot, oldest)) if self.is_over(oldest, now_s) => self.remove(slot, changes),
+            match self.ended.oldest() {
+                Some((_, oldest)) if self.is_over(oldest.since_s, now_s) => {
+                    self.forget_oldest(changes);
+                }
                 Some(_) | None => break,
             }
         }
     }
 
-    fn is_over(&self, kept: &Kept, now_s: u32) -> bool {
-        kept.since_s.saturating_add(self.limits.retention_s) <= now_s
+    fn is_over(&self, since_s: u32, now_s: u32) -> bool {
+        since_s.saturating_add(self.limits.retention_s) <= now_s
     }
 
     fn make_room(&mut self, changes: &mut Vec<Stored>) -> bool {
-        if self.kept.total() < self.limits.ids_max {
-            return true;
+        let mut has_room = true;
+        while has_room && (self.places.len() >= self.limits.ids_max || !self.ended.has_room()) {
+            has_room = self.forget_oldest(changes);
         }
-        let oldest = self.kept.oldest(Queue::Ended).map(|(slot, _)| slot);
-        if let Some(slot) = oldest {
-            self.remove(slot, changes);
-        }
-        oldest.is_some()
+        has_room
     }
 
-    fn remove(&mut self, slot: Slot, changes: &mut Vec<Stored>) {
-        if let Some(kept) = self.kept.remove(slot) {
-            if self.is_stored {
-                changes.push(Stored::Remove(kept.number));
+    /// Forgets the oldest that has ended; false if there is none.
+    fn forget_oldest(&mut self, changes: &mut Vec<Stored>) -> bool {
+        while let Some((place, oldest)) = self.ended.oldest() {
+            let (digest, number) = (oldest.digest, oldest.number);
+            self.ended.pop();
+            // If it is not there, it was forgotten before it was the oldest.
+            let place = Place::Ended(place).packed();
+            if self.places.remove(digest.short(), place) {
+                if self.is_stored {
+                    changes.push(Stored::Remove(number));
+                }
+                return true;
             }
-            let is_it = |own: &Slot| *own == slot;
-            if let Ok(found) = self.ids.find_entry(kept.digest.short(), is_it) {
-                found.remove();
-            }
+        }
+        false
+    }
+
+    /// Forgets an id that has ended, wherever it stands among them.
+    fn forget(&mut self, digest: Digest, place: Place, changes: &mut Vec<Stored>) {
+        let Place::Ended(at) = place else { return };
+        if let Some(ended) = self.ended.get(at)
+            && self.places.remove(digest.short(), place.packed())
+            && self.is_stored
+        {
+            changes.push(Stored::Remove(ended.number));
         }
     }
 }
@@ -307,13 +360,71 @@ fn interrupted() -> MessageOutcome {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bytes::Bytes;
 
-    /// With some 32 bytes of outcome, and at half load of the table: 72 + 32 + 2 × 5 = 114 bytes.
+    use super::*;
+    use crate::{digest::DigestKey, message::Acceptance};
+
+    const COUNT: usize = 100_000;
+
+    fn limits() -> Limits {
+        Limits {
+            ids_max: COUNT,
+            retention_s: 60,
+        }
+    }
+
+    fn digest(number: usize) -> Digest {
+        let mut digester = DigestKey::from_bytes([7; 16]).begin();
+        digester.number(number as u64);
+        digester.end()
+    }
+
+    fn accepted(number: usize) -> MessageOutcome {
+        MessageOutcome {
+            result: MessageResult::Accepted(Acceptance::Id(Bytes::from(format!("{number:010}")))),
+            smsc: Some("viettel".into()),
+            parts: 1,
+            parts_accepted: Vec::new(),
+            attempts: 1,
+            repeated: true,
+        }
+    }
+
+    fn send(table: &mut Table<()>, number: usize) {
+        let mut changes = Vec::new();
+        let begun = table.begin(0, digest(number), 0, &mut changes);
+        let Begun::New(handle) = begun else {
+            panic!("{begun:?}");
+        };
+        table.end(0, handle, &accepted(number), &mut changes);
+    }
+
     #[test]
-    fn an_id_takes_at_most_72_bytes_and_its_outcome_and_5_in_a_table_at_half_load() {
-        let node = Aged::<Kept>::NODE_BYTES;
-        assert!(node <= 72, "{node}");
-        assert_eq!(size_of::<Slot>(), 4);
+    fn an_id_takes_at_most_40_bytes_with_its_outcome_and_its_place() {
+        let mut table = Table::new(limits(), false);
+        for number in 0..COUNT {
+            send(&mut table, number);
+        }
+        let bytes = table.ended.bytes() + table.places.bytes();
+        assert!(bytes <= 40 * COUNT, "{bytes}");
+    }
+
+    #[test]
+    fn its_memory_does_not_grow_any_more_however_much_comes() {
+        let mut table = Table::new(limits(), false);
+        let mut bytes = 0;
+        for number in 0..4 * COUNT {
+            send(&mut table, number);
+            if number == COUNT {
+                bytes = table.ended.bytes();
+            }
+        }
+        assert_eq!(table.len(), COUNT);
+        assert!(table.ended.bytes() <= bytes + 2 * 65_536, "{bytes}");
+        let again = table.begin(0, digest(3 * COUNT), 0, &mut Vec::new());
+        assert_eq!(again, Begun::Repeated(accepted(3 * COUNT)));
+        let forgotten = table.begin(0, digest(0), 0, &mut Vec::new());
+        assert!(matches!(forgotten, Begun::New(_)));
     }
 }
