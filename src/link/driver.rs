@@ -34,13 +34,14 @@ use super::{
 };
 use crate::{outcome::Reason, status::LinkState};
 
-/// How much is read at once; several hundred typical PDUs, and a whole one of the largest allowed.
-const READ_BYTES: usize = 64 * 1024;
+/// How much is read at once: several hundred typical answers. Each connection has so much, and soon all
+/// of it in use, because what comes is read behind what came before.
+const READ_BYTES: usize = 16 * 1024;
 
 /// A new read buffer is taken when the one at hand has less room than this. What was read keeps its
 /// buffer as long as somebody has an id out of it, so a buffer for each small read would be a large
 /// allocation for a few answers.
-const READ_ROOM_MIN: usize = 16 * 1024;
+const READ_ROOM_MIN: usize = 4 * 1024;
 
 /// No new requests are written while this much is unwritten: the peer does not keep up.
 const OUTPUT_SOFT_MAX: usize = 1024 * 1024;
