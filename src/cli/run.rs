@@ -48,6 +48,12 @@ pub fn run(path: &Path) -> Exit {
     if let Err(error) = start_log(&config.log) {
         return complain(Exit::Failure, format_args!("the log cannot start: {error}"));
     }
+    if !config.process.huge_pages
+        && let Err(error) = without_huge_pages()
+    {
+        let why = format_args!("huge pages cannot be turned off (process.huge_pages): {error}");
+        return complain(Exit::Failure, why);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("sampan")
@@ -92,6 +98,18 @@ fn start_log(settings: &LogSettings) -> Result<(), impl fmt::Display> {
             registry.with(layer).try_init()
         }
     }
+}
+
+/// For all memory that the process takes from now on.
+#[cfg(target_os = "linux")]
+fn without_huge_pages() -> io::Result<()> {
+    Ok(rustix::thread::disable_transparent_huge_pages(true)?)
+}
+
+/// Only Linux has them.
+#[cfg(not(target_os = "linux"))]
+fn without_huge_pages() -> io::Result<()> {
+    Ok(())
 }
 
 async fn until_stopped(config: Config) -> Result<Exit, String> {

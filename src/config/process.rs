@@ -60,6 +60,8 @@ pub struct RequestSettings {
 pub struct ProcessSettings {
     /// Whether a crash may write its memory to disk: keys, card numbers and texts.
     pub core_dumps: bool,
+    /// Whether its memory may be in transparent huge pages, where the system has them on.
+    pub huge_pages: bool,
 }
 
 /// The end of the process.
@@ -103,6 +105,7 @@ pub(super) fn log(table: &Table<'_>) -> Option<LogSettings> {
 pub(super) fn process(table: &Table<'_>) -> ProcessSettings {
     ProcessSettings {
         core_dumps: table.boolean("core_dumps", false),
+        huge_pages: table.boolean("huge_pages", true),
     }
 }
 

@@ -50,6 +50,7 @@ fn without_a_section_there_is_no_mac_and_a_pin_is_refused() {
     assert!(security.mac.is_none());
     assert!(matches!(security.pin, PinPolicy::Refuse));
     assert!(!config.process.core_dumps);
+    assert!(config.process.huge_pages);
 }
 
 #[test]
