@@ -14,7 +14,8 @@ use sampan::client::{ClientName, PaymentId, PaymentKey};
 use sampan::digest::Digest;
 use sampan::iso8583::{Message, Mti, Stan};
 use sampan::journal::{
-    Durable, JournalSettings, Kept, KeptResponse, Keys, MasterKey, Row, RowChange, Stage,
+    Durable, JournalSettings, Kept, KeptRequest, KeptResponse, Keys, MasterKey, Row, RowChange,
+    Stage,
 };
 use sampan::metrics::StoreMetrics;
 
@@ -44,7 +45,7 @@ fn payment(number: u64) -> Row {
         fingerprint: Digest::from_bytes([7; 16]),
         began_utc_ms: 1_348_212_764_000,
         stan: Stan::new(124).unwrap(),
-        request: request.into(),
+        request: KeptRequest::of(&request, |_| true),
         response: KeptResponse::default(),
         late_response_code: Bytes::new(),
         stage: Stage::Sending,

@@ -323,7 +323,7 @@ struct Peers {
     smscs: Vec<Smsc>,
     bank_pools: Vec<Arc<Pool<BankJob>>>,
     desks: Vec<Arc<BankDesk>>,
-    registry: Registry,
+    registry: Arc<Registry>,
     link_tasks: Vec<JoinHandle<()>>,
     door_tasks: Vec<JoinHandle<()>>,
     /// Those of the desks and of the clerks.

@@ -40,10 +40,11 @@ impl PaymentId {
     /// The longest id, in bytes.
     pub const LENGTH_MAX: usize = 64;
 
-    /// `None` if the id is empty, too long or not printable ASCII.
-    pub fn parse(id: &str) -> Option<Self> {
-        let sound =
-            (1..=Self::LENGTH_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
+    /// `None` if the id is empty, too long or not printable ASCII. A shared text stays shared.
+    pub fn parse(id: impl AsRef<str> + Into<Arc<str>>) -> Option<Self> {
+        let text = id.as_ref();
+        let sound = (1..=Self::LENGTH_MAX).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_graphic());
         sound.then(|| Self(id.into()))
     }
 

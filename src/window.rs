@@ -82,11 +82,11 @@ pub struct Keyed<K> {
 
 /// Hashes keys by a multiplication for eight octets.
 ///
-/// No peer chooses the keys of a window: those that are inserted are Sampan's own or a caller's, and
+/// No peer chooses the keys of exchanges: those that are inserted are Sampan's own or a caller's, and
 /// the seed keeps a caller from making some that meet. The standard hasher would cost more than all
 /// else that the window does.
 #[derive(Debug)]
-struct Folded(u64);
+pub struct Folded(u64);
 
 impl Folded {
     fn fold(&mut self, number: u64) {
@@ -125,12 +125,13 @@ impl Hasher for Folded {
     }
 }
 
-/// A seed for each window.
+/// A seed for each table.
 #[derive(Debug)]
-struct Seed(u64);
+pub struct Seed(u64);
 
-impl Seed {
-    fn random() -> Self {
+/// Another one each time.
+impl Default for Seed {
+    fn default() -> Self {
         Self(RandomState::new().build_hasher().finish())
     }
 }
@@ -148,7 +149,7 @@ impl<K: Copy + Eq + Hash> Index for Keyed<K> {
 
     fn with_slots(slots: u32) -> Self {
         Self {
-            slots: HashMap::with_capacity_and_hasher(slots as usize, Seed::random()),
+            slots: HashMap::with_capacity_and_hasher(slots as usize, Seed::default()),
         }
     }
 

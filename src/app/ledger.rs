@@ -91,7 +91,7 @@ impl Ledger {
         let first = last.map_or_else(|| fastrand::u32(..), |(_, kept)| kept.stan.get());
         let stans = StanAllocator::beginning_with(first, bank.stan_per);
         for (_, kept) in &kept {
-            stans.go_on_behind(&kept.request);
+            stans.go_on_behind(&kept.request.to_message());
         }
         (kept, stans)
     }

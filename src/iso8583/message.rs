@@ -142,28 +142,6 @@ impl Message {
         self
     }
 
-    /// A message of the elements that are to be kept, in no more room than they need. Nothing of the
-    /// others is in it.
-    pub fn only(&self, keep: impl Fn(u8) -> bool) -> Self {
-        let kept = || self.iter().filter(|(number, _)| keep(*number));
-        let (count, octets) = kept().fold((0, 0), |(count, octets), (_, value)| {
-            (count + 1, octets + value.len())
-        });
-        let mut only = Self {
-            mti: self.mti,
-            slots: Vec::with_capacity(count),
-            received: Bytes::new(),
-            own: Vec::with_capacity(octets),
-        };
-        for (number, value) in kept() {
-            let start = only.own.len();
-            only.own.extend_from_slice(value);
-            only.slots
-                .push(Slot::new(number, Place::Own, start, value.len()));
-        }
-        only
-    }
-
     /// Takes an element away; whether it was there.
     pub fn remove(&mut self, number: u8) -> bool {
         match self.find(number) {
@@ -270,19 +248,6 @@ mod tests {
         assert!(!message.remove(3));
         assert_eq!(numbers(&message), [4]);
         assert_eq!(message.get(3), None);
-    }
-
-    #[test]
-    fn a_message_of_some_elements_has_nothing_of_the_others_in_it() {
-        let mut message = Message::new(Mti::FINANCIAL_REQUEST);
-        message.set(3, "000000").set(52, "secret").set(11, "000124");
-        let only = message.only(|number| number != 52);
-        assert_eq!(numbers(&only), [3, 11]);
-        assert_eq!(
-            (only.text(3), only.text(11)),
-            (Some("000000"), Some("000124"))
-        );
-        assert_eq!(only.own, b"000000000124");
     }
 
     #[test]

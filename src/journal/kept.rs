@@ -9,10 +9,11 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
+use super::Elements;
 use crate::{
     client::PaymentKey,
     digest::Digest,
-    iso8583::{Message, Stan},
+    iso8583::{Message, Mti, Stan},
     outcome::Reason,
 };
 
@@ -29,8 +30,8 @@ pub struct Kept {
     pub began_utc_ms: i64,
     /// DE11 of the request.
     pub stan: Stan,
-    /// The request without what may not be kept. Card data.
-    pub request: Arc<Message>,
+    /// The request without what may not be kept.
+    pub request: KeptRequest,
     /// What the bank answered, if it did.
     pub response: KeptResponse,
     /// DE39 of an answer that came after the outcome was told, or empty.
@@ -39,15 +40,94 @@ pub struct Kept {
     pub stage: Stage,
 }
 
-/// What a caller is told of the bank's answer.
+/// A request. Card data: never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeptRequest {
+    mti: Mti,
+    elements: Elements,
+}
+
+impl KeptRequest {
+    /// Of a message what is to be kept, and may be.
+    pub fn of(message: &Message, is_to_be_kept: impl Fn(u8) -> bool) -> Self {
+        let kept = message.iter().filter(|(number, _)| is_to_be_kept(*number));
+        Self {
+            mti: message.mti(),
+            elements: Elements::of(kept),
+        }
+    }
+
+    /// The message type.
+    pub fn mti(&self) -> Mti {
+        self.mti
+    }
+
+    /// The value of an element.
+    pub fn get(&self, number: u8) -> Option<&[u8]> {
+        self.elements.get(number)
+    }
+
+    /// Its elements, rising by number.
+    pub fn elements(&self) -> &Elements {
+        &self.elements
+    }
+
+    /// The message, as far as it is kept.
+    pub fn to_message(&self) -> Message {
+        let mut message = Message::new(self.mti);
+        for (number, value) in self.elements.iter() {
+            message.set(number, value);
+        }
+        message
+    }
+}
+
+/// What a caller is told of the bank's answer; empty as long as there is none.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct KeptResponse {
-    /// DE39, or empty as long as there is no answer.
-    pub code: Bytes,
+pub struct KeptResponse(Elements);
+
+impl KeptResponse {
+    /// DE39 and DE38, empty if they are missing, and the others that may be told.
+    pub fn new<'v>(
+        code: &'v [u8],
+        authorization_id: &'v [u8],
+        others: impl Iterator<Item = (u8, &'v [u8])>,
+    ) -> Self {
+        let codes = [(DE_CODE, code), (DE_AUTHORIZATION_ID, authorization_id)];
+        let codes = codes.into_iter().filter(|(_, value)| !value.is_empty());
+        Self(Elements::of(codes.chain(others.filter(is_other))))
+    }
+
+    /// DE39, or empty.
+    pub fn code(&self) -> &[u8] {
+        self.0.get(DE_CODE).unwrap_or_default()
+    }
+
     /// DE38, or empty.
-    pub authorization_id: Bytes,
-    /// The other elements that may be told. They hold balances.
-    pub elements: Arc<[(u8, Bytes)]>,
+    pub fn authorization_id(&self) -> &[u8] {
+        self.0.get(DE_AUTHORIZATION_ID).unwrap_or_default()
+    }
+
+    /// The value of another element.
+    pub fn other(&self, number: u8) -> Option<&[u8]> {
+        let found = self.others().find(|(own, _)| *own == number);
+        found.map(|(_, value)| value)
+    }
+
+    /// The other elements. They hold balances.
+    pub fn others(&self) -> impl Iterator<Item = (u8, &[u8])> {
+        self.0.iter().filter(is_other)
+    }
+}
+
+/// DE38, by which the bank names its approval.
+const DE_AUTHORIZATION_ID: u8 = 38;
+
+/// DE39, the response code.
+const DE_CODE: u8 = 39;
+
+fn is_other((number, _): &(u8, &[u8])) -> bool {
+    ![DE_AUTHORIZATION_ID, DE_CODE].contains(number)
 }
 
 /// How far a payment is, as far as a restart has to know.
@@ -233,7 +313,7 @@ impl fmt::Debug for Kept {
 impl fmt::Debug for KeptResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeptResponse")
-            .field("code", &self.code)
+            .field("code", &self.code().escape_ascii().to_string())
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@
 //! [`Volatile`] keeps nothing; with it a killed process forgets what it owed.
 
 mod durable;
+mod elements;
 pub mod kept;
 mod key;
 #[cfg(feature = "mutants")]
@@ -22,7 +23,8 @@ use std::sync::{
 };
 
 pub use durable::{Durable, OpenError, Recovered};
-pub use kept::{End, Kept, KeptResponse, KeptReversal, KeptState, ReversalEnd, Stage};
+pub use elements::Elements;
+pub use kept::{End, Kept, KeptRequest, KeptResponse, KeptReversal, KeptState, ReversalEnd, Stage};
 pub use key::{JournalSettings, KeyId, Keys, MasterKey};
 pub use read::{Archive, Stored, Unreadable};
 pub use row::{Row, RowChange};

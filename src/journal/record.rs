@@ -18,7 +18,7 @@
 //! out here once more, should whoever made the payment have forgotten it.
 
 use super::{
-    End, Kept, KeptResponse, KeptReversal, ReversalEnd, Stage,
+    End, Kept, KeptRequest, KeptResponse, KeptReversal, ReversalEnd, Stage,
     kept::is_never_kept,
     wire::{Cursor, Damaged, put_count, put_octets},
 };
@@ -73,12 +73,12 @@ pub(super) fn encode(kept: &Kept, to: &mut Vec<u8>) {
     to.extend(kept.began_utc_ms.to_be_bytes());
     let [_, stan @ ..] = kept.stan.get().to_be_bytes();
     to.extend(stan);
-    put_message(to, &kept.request);
-    put_octets(to, &kept.response.code);
-    put_octets(to, &kept.response.authorization_id);
-    let elements = &kept.response.elements;
-    let elements = || elements.iter().map(|(number, value)| (*number, &value[..]));
-    put_elements(to, elements);
+    to.extend(kept.request.mti().digits());
+    put_count(to, kept.request.elements().iter().count());
+    to.extend_from_slice(kept.request.elements().octets());
+    put_octets(to, kept.response.code());
+    put_octets(to, kept.response.authorization_id());
+    put_elements(to, || kept.response.others());
     put_octets(to, &kept.late_response_code);
     put_stage(to, &kept.stage);
 }
@@ -164,15 +164,12 @@ pub(super) fn decode(content: &[u8]) -> Result<Kept, Damaged> {
         fingerprint: Digest::from_bytes(from.array()?),
         began_utc_ms: i64::from_be_bytes(from.array()?),
         stan: stan(&mut from)?,
-        request: message(&mut from)?.into(),
-        response: KeptResponse {
-            code: from.bytes()?,
-            authorization_id: from.bytes()?,
-            elements: elements(&mut from)?
-                .into_iter()
-                .map(|(number, value)| (number, value.to_vec().into()))
-                .collect(),
-        },
+        request: KeptRequest::of(&message(&mut from)?, |_| true),
+        response: KeptResponse::new(
+            from.octets()?,
+            from.octets()?,
+            elements(&mut from)?.into_iter(),
+        ),
         late_response_code: from.bytes()?,
         stage: stage(&mut from)?,
     };

@@ -14,14 +14,17 @@ use super::{
     bank::BankJob,
     shared::{Response, Shared},
 };
-use crate::iso8583::{MatchKey, Message};
+use crate::{
+    iso8583::{MatchKey, Message},
+    window::Seed,
+};
 
 /// What the links of one bank know of each other.
 pub(super) struct Siblings {
     links: Vec<Arc<Shared<BankJob>>>,
     /// Who waits, by its place among the links. As many as there are requests in flight, which the
     /// windows limit.
-    waiting: Mutex<HashMap<MatchKey, usize>>,
+    waiting: Mutex<HashMap<MatchKey, usize, Seed>>,
 }
 
 impl Siblings {
@@ -62,7 +65,7 @@ impl Siblings {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<MatchKey, usize>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<MatchKey, usize, Seed>> {
         // Every change leaves the table whole, so a panic elsewhere spoils nothing.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

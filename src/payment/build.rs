@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::{Payment, record::Response};
+use super::Payment;
 use crate::{
     iso8583::{
         Message, Mti, OriginalData, Stan, amount,
@@ -14,6 +14,7 @@ use crate::{
         session::Now,
         time::{local_date, local_time, transmission},
     },
+    journal::{KeptRequest, KeptResponse},
     link::settings::{BankSettings, ReversalSettings, ReversalStan},
     outcome::Reason,
 };
@@ -170,9 +171,10 @@ const NAMES_THE_ORIGINAL: [u8; 2] = [7, 11];
 
 /// Of a request what its reversal is made of. All else, which may be a PIN block, a track, a card's
 /// verification value in an element of the bank's own, is kept no longer than the exchange.
-pub(super) fn kept_for_reversal(request: &Message) -> Message {
-    request
-        .only(|number| KEPT_BY_REVERSAL.contains(&number) || NAMES_THE_ORIGINAL.contains(&number))
+pub(super) fn kept_for_reversal(request: &Message) -> KeptRequest {
+    KeptRequest::of(request, |number| {
+        KEPT_BY_REVERSAL.contains(&number) || NAMES_THE_ORIGINAL.contains(&number)
+    })
 }
 
 /// What is to be taken back.
@@ -180,7 +182,7 @@ pub(super) struct Original<'a> {
     /// The request as it was sent, without what may not be kept.
     pub(super) request: &'a Message,
     /// What the bank answered, if it did.
-    pub(super) response: &'a Response,
+    pub(super) response: &'a KeptResponse,
     /// What the bank is to keep of the amount; `None` takes back the whole.
     pub(super) actual_amount_minor: Option<u64>,
 }
@@ -207,12 +209,11 @@ pub(super) fn reversal(
     }
     // The day on which the bank settles is the bank's to say, and a reversal belongs to the day of
     // its original, even after a cutover.
-    let settled_on = response.elements.iter().find(|(number, _)| *number == 15);
-    if let Some((number, day)) = settled_on {
-        message.set(*number, day);
+    if let Some(day) = response.other(15) {
+        message.set(15, day);
     }
-    if !response.authorization_id.is_empty() {
-        message.set(38, &response.authorization_id);
+    if !response.authorization_id().is_empty() {
+        message.set(38, response.authorization_id());
     }
     let stan = match settings.stan {
         ReversalStan::New => stan,

@@ -18,10 +18,11 @@ pub(super) struct ByStan {
 }
 
 impl ByStan {
-    pub(super) fn new() -> Self {
+    /// With room for so many records, because growing by copying would stop everybody.
+    pub(super) fn with_capacity(records: usize) -> Self {
         Self {
             heads: vec![NONE; Stan::MAX.get() as usize + 1],
-            before: Vec::new(),
+            before: Vec::with_capacity(records),
         }
     }
 
@@ -82,7 +83,7 @@ mod tests {
     fn the_records_of_a_stan_are_found_last_first_whichever_of_them_goes() {
         let (stan, other) = (Stan::new(7).unwrap(), Stan::MAX);
         for gone in [3, 5, 9] {
-            let mut by_stan = ByStan::new();
+            let mut by_stan = ByStan::with_capacity(0);
             for id in [3, 5, 9] {
                 by_stan.insert(stan, id);
             }

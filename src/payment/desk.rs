@@ -5,7 +5,7 @@
 //! hand out a message whose record is not durable, nor tell an outcome that a restart would not know.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     hash::RandomState,
     sync::Arc,
     time::Instant,
@@ -19,15 +19,15 @@ use super::{
     by_stan::ByStan,
     keys::Keys,
     lines::Lines,
-    record::{Record, Response, Stage},
-    registry::Registry,
+    record::{Record, Stage, told_of},
+    registry::{DeskNumber, Place, Registry},
     stans::StanAllocator,
     state::{Decision, Event, State},
     totals::{Evicted, SettlementDay},
     writing::Unwritten,
 };
 use crate::{
-    digest::DigestKey,
+    digest::{Digest, DigestKey},
     iso8583::{MatchKey, Message, mti::Class, session::Now},
     journal::Row,
     link::{BankJob, Exchange, settings::BankSettings},
@@ -58,10 +58,13 @@ pub(super) struct Desk {
     pub(super) digest_key: DigestKey,
     /// Says which card a reversal is about, for the order of reversals.
     pub(super) hasher: RandomState,
-    pub(super) registry: Registry,
+    pub(super) registry: Arc<Registry>,
+    /// This desk's own in the registry.
+    pub(super) number: DeskNumber,
     pub(super) records: Vec<Option<Box<Record>>>,
     pub(super) free: Vec<RecordId>,
-    pub(super) by_key: HashMap<PaymentKey, RecordId>,
+    /// How many records there are.
+    pub(super) kept: usize,
     pub(super) keys: Keys,
     pub(super) evicted: Evicted,
     /// The totals that the bank has told, by day.
@@ -134,7 +137,7 @@ impl Desk {
         settings: Arc<BankSettings>,
         stans: StanAllocator,
         metrics: PaymentMetrics,
-        registry: Registry,
+        registry: Arc<Registry>,
         digest_key: DigestKey,
     ) -> Self {
         let room = settings.records_max.min(ROOM_MAX);
@@ -146,15 +149,16 @@ impl Desk {
             stans,
             digest_key,
             hasher: RandomState::new(),
+            number: registry.enlist(),
             registry,
             records: Vec::with_capacity(room),
             free: Vec::new(),
-            by_key: HashMap::with_capacity(room),
+            kept: 0,
             keys: Keys::default(),
-            by_stan: ByStan::new(),
+            by_stan: ByStan::with_capacity(room),
             evicted: Evicted::new(),
             theirs: BTreeMap::new(),
-            retained: VecDeque::new(),
+            retained: VecDeque::with_capacity(room),
             settled: 0,
             open_reversals: BTreeSet::new(),
             reversals_failed: 0,
@@ -176,9 +180,34 @@ impl Desk {
         }
     }
 
+    /// Where a record stands among those of all banks.
+    pub(super) fn place_of(&self, record: RecordId) -> Place {
+        let desk = self.number;
+        Place { desk, record }
+    }
+
+    /// Where the next record will stand.
+    pub(super) fn next_place(&self) -> Place {
+        // records_max keeps the length far below the limit of the type.
+        let next = u32::try_from(self.records.len()).unwrap_or(u32::MAX);
+        self.place_of(self.free.last().copied().unwrap_or(next))
+    }
+
+    /// The record of a payment, if it is this bank's.
+    pub(super) fn id_of(&self, key: &PaymentKey) -> Option<RecordId> {
+        self.find_id(self.registry.digest(key))
+    }
+
+    /// The same by what the registry finds it by.
+    pub(super) fn find_id(&self, digest: Digest) -> Option<RecordId> {
+        let place = self.registry.find(digest)?;
+        (place.desk == self.number).then_some(place.record)
+    }
+
     pub(super) fn store(&mut self, record: Box<Record>) -> RecordId {
         let stan = record.stan;
         let id = self.place(record);
+        self.kept += 1;
         self.by_stan.insert(stan, id);
         id
     }
@@ -220,21 +249,18 @@ impl Desk {
     }
 
     fn dispatch_request(&mut self, now: Now, id: RecordId) {
-        let settings = Arc::clone(&self.settings);
-        let Some(record) = self.record(id) else {
-            return;
-        };
-        // Not reached: it was made once before, as the payment was taken.
-        let Ok(key) = settings.match_by.key_of(&record.request) else {
+        let exchange = self.record(id).and_then(|own| own.exchange.as_deref_mut());
+        let Some(exchange) = exchange else {
+            // Not reached: only what is settled has none.
             self.happen(now, id, Event::NotSent(Reason::Internal));
             return;
         };
         let dispatch = Dispatch {
             record: id,
             leg: Leg::Request,
-            key,
-            message: std::mem::take(&mut record.outgoing),
-            deadline: record.deadline,
+            key: exchange.key,
+            message: std::mem::take(&mut exchange.outgoing),
+            deadline: exchange.deadline,
         };
         self.out.dispatches.push(dispatch);
     }
@@ -292,12 +318,12 @@ impl Desk {
             Exchange::GivenUp => return Event::Unanswered(Reason::Stopping),
             Exchange::Answered(message) => message,
         };
-        record.response = Response::of(&message);
+        record.response = told_of(&message);
         if let Err(why) = record.plausible(&message) {
             warn!(%bank, payment = record.key.id.as_str(), "the answer makes no sense: {why}");
             return Event::Unanswered(Reason::BadAnswer);
         }
-        let code = &record.response.code;
+        let code = record.response.code();
         match settings
             .approved_codes
             .iter()
@@ -325,14 +351,11 @@ impl Desk {
             return;
         };
         let reference = message.get(37);
-        let same_payment = reference.is_none_or(|own| own == record.retrieval_reference);
+        let same_payment = reference.is_none_or(|own| own == record.retrieval_reference());
         if !same_payment || !record.is_answered_late() {
             return;
         }
-        record.late_response_code = message
-            .get(39)
-            .map(Bytes::copy_from_slice)
-            .unwrap_or_default();
+        record.late_response_code = message.get(39).unwrap_or_default().into();
         warn!(
             %bank, payment = record.key.id.as_str(), stan = %record.stan,
             "a late answer; the outcome that was told stands"
@@ -354,7 +377,7 @@ impl Desk {
         actual_amount_minor: Option<u64>,
         reply: Reply<PaymentAnswer>,
     ) -> Result<(), ReverseError> {
-        let id = *self.by_key.get(key).ok_or(ReverseError::Unknown)?;
+        let id = self.id_of(key).ok_or(ReverseError::Unknown)?;
         let record = self.record(id).ok_or(ReverseError::Unknown)?;
         record.keeps_part(actual_amount_minor)?;
         if matches!(record.state, State::Dispatched | State::Approved) {
@@ -372,8 +395,7 @@ impl Desk {
 
     /// What is known of a payment.
     pub(super) fn lookup(&self, key: &PaymentKey) -> Option<PaymentAnswer> {
-        let id = *self.by_key.get(key)?;
-        let record = self.records.get(id as usize)?.as_ref()?;
+        let record = self.records.get(self.id_of(key)? as usize)?.as_ref()?;
         Some(record.answer(&self.bank))
     }
 
@@ -407,12 +429,12 @@ impl Desk {
         metrics
             .reversals_failed
             .set(f64::from(self.reversals_failed));
-        metrics.records.set(self.by_key.len() as f64);
+        metrics.records.set(self.kept as f64);
     }
 
     /// Payments that are not settled yet.
     pub(super) fn open(&self) -> usize {
-        self.by_key.len() - self.settled
+        self.kept - self.settled
     }
 
     pub(super) fn record(&mut self, id: RecordId) -> Option<&mut Record> {

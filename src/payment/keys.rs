@@ -6,15 +6,15 @@
 use std::collections::HashMap;
 
 use super::desk::RecordId;
-use crate::iso8583::MatchKey;
+use crate::{iso8583::MatchKey, window::Seed};
 
 /// The keys of one bank. There are no more than records, and one reversal each.
 #[derive(Default)]
 pub(super) struct Keys {
-    open: HashMap<MatchKey, RecordId>,
+    open: HashMap<MatchKey, RecordId, Seed>,
     /// Payments whose outcome was told without an answer, by the key of their request. A later one
     /// under the same key takes the place.
-    unanswered: HashMap<MatchKey, RecordId>,
+    unanswered: HashMap<MatchKey, RecordId, Seed>,
 }
 
 impl Keys {

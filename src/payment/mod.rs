@@ -45,6 +45,7 @@ use bytes::Bytes;
 
 use crate::{
     iso8583::{Stan, currency::Currency},
+    journal::KeptResponse,
     outbox::{self, Outbox},
     outcome::Reason,
 };
@@ -356,12 +357,8 @@ pub struct PaymentAnswer {
     pub stan: Option<Stan>,
     /// DE37 as sent, or empty.
     pub retrieval_reference: Bytes,
-    /// DE39 of the answer, or empty.
-    pub response_code: Bytes,
-    /// DE38 of the answer, or empty.
-    pub authorization_id: Bytes,
-    /// The other elements of the answer that are not card data.
-    pub elements: Arc<[(u8, Bytes)]>,
+    /// The bank's answer.
+    pub response: KeptResponse,
     /// The reversal, if there is one.
     pub reversal: Option<ReversalStatus>,
     /// DE39 of an answer that came after the outcome was told, or empty.
@@ -393,9 +390,7 @@ impl PaymentAnswer {
             bank: None,
             stan: None,
             retrieval_reference: Bytes::new(),
-            response_code: Bytes::new(),
-            authorization_id: Bytes::new(),
-            elements: Arc::default(),
+            response: KeptResponse::default(),
             reversal: None,
             late_response_code: Bytes::new(),
         }
@@ -408,7 +403,7 @@ impl fmt::Debug for PaymentAnswer {
             .field("outcome", &self.outcome)
             .field("bank", &self.bank)
             .field("stan", &self.stan)
-            .field("response_code", &self.response_code)
+            .field("response", &self.response)
             .field("reversal", &self.reversal)
             .field("late_response_code", &self.late_response_code)
             .finish_non_exhaustive()

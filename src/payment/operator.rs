@@ -90,7 +90,7 @@ impl Desk {
             bank: Arc::clone(&self.bank),
             key: record.key.clone(),
             stan: record.stan,
-            retrieval_reference: record.retrieval_reference.clone(),
+            retrieval_reference: bytes::Bytes::copy_from_slice(record.retrieval_reference()),
             amount_minor: amount.unwrap_or(0),
             currency: currency.unwrap_or_default(),
             began_utc_ms: record.began_utc_ms,
@@ -126,7 +126,7 @@ impl Desk {
         let is_open = |state| matches!(state, State::Reversing | State::ReversalFailed);
         self.allow(key, is_open, WHAT)?;
         let operator = resolution.operator.clone();
-        if let Some(&id) = self.by_key.get(key)
+        if let Some(id) = self.id_of(key)
             && let Some(record) = self.record(id)
         {
             record.resolution = Some(Box::new(resolution));
@@ -142,9 +142,8 @@ impl Desk {
         what: &'static str,
     ) -> Result<(), OperatorError> {
         let record = self
-            .by_key
-            .get(key)
-            .and_then(|id| self.records.get(*id as usize)?.as_ref());
+            .id_of(key)
+            .and_then(|id| self.records.get(id as usize)?.as_ref());
         let Some(record) = record else {
             let (client, id) = (key.client.to_string(), key.id.as_str().to_owned());
             return Err(OperatorError::Unknown(client, id));
@@ -168,7 +167,7 @@ impl Desk {
         did: &str,
         reply: Reply<PaymentAnswer>,
     ) {
-        let Some(&id) = self.by_key.get(key) else {
+        let Some(id) = self.id_of(key) else {
             return;
         };
         info!(

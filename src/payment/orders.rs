@@ -4,19 +4,18 @@
 
 use std::{sync::Arc, time::Instant};
 
-use bytes::Bytes;
-
 use super::{
     Money, Payment, PaymentAnswer, PaymentKey,
     build::{self, BuildError},
     desk::{Desk, RecordId, utc_ms},
-    record::{Record, Response},
+    record::{OpenExchange, Record},
     recording::Recording,
     state::State,
 };
 use crate::{
     digest::Digest,
-    iso8583::{MatchKey, Message, Stan, amount, session::Now},
+    iso8583::{Stan, amount, session::Now},
+    journal::{KeptRequest, KeptResponse},
     outbox::Reply,
     outcome::Reason,
 };
@@ -24,6 +23,8 @@ use crate::{
 /// A payment that a caller wants made.
 pub(super) struct Order {
     pub(super) key: PaymentKey,
+    /// What the registry finds the key by.
+    pub(super) digest: Digest,
     pub(super) payment: Payment,
     pub(super) deadline: Instant,
     pub(super) reply: Reply<PaymentAnswer>,
@@ -33,10 +34,8 @@ pub(super) struct Order {
 struct Admitted {
     stan: Stan,
     amount: Option<Money>,
-    key: MatchKey,
-    outgoing: Bytes,
-    request: Arc<Message>,
-    retrieval_reference: Bytes,
+    exchange: Box<OpenExchange>,
+    request: KeptRequest,
 }
 
 impl Admitted {
@@ -53,15 +52,12 @@ impl Admitted {
             state: State::Journalling,
             recording: Recording::default(),
             retained_until: None,
-            deadline: order.deadline,
             stan: self.stan,
-            stan_is_held: true,
-            outgoing: self.outgoing,
+            exchange: Some(self.exchange),
             request: self.request,
-            retrieval_reference: self.retrieval_reference,
             reason: None,
-            response: Response::default(),
-            late_response_code: Bytes::new(),
+            response: KeptResponse::default(),
+            late_response_code: Box::default(),
             actual_amount_minor: None,
             reversal: None,
             resolution: None,
@@ -72,10 +68,8 @@ impl Admitted {
 
 /// A request, once as it is sent and once as it is kept.
 struct Encoded {
-    key: MatchKey,
-    outgoing: Bytes,
-    kept: Arc<Message>,
-    retrieval_reference: Bytes,
+    exchange: Box<OpenExchange>,
+    kept: KeptRequest,
 }
 
 impl Desk {
@@ -83,16 +77,12 @@ impl Desk {
     /// one that is known already is told again.
     pub(super) fn transact(&mut self, now: Now, number: u64, order: Order) {
         let fingerprint = order.payment.fingerprint(self.digest_key);
-        if let Some(&id) = self.by_key.get(&order.key) {
+        if let Some(id) = self.find_id(order.digest) {
             self.repeat(id, fingerprint, order.reply);
             return;
         }
-        match self.admit(now, &order.key, &order.payment) {
-            Ok(admitted) => {
-                let key = admitted.key;
-                let record = admitted.into_record(number, order, fingerprint, now);
-                self.begin(record, key);
-            }
+        match self.admit(now, &order) {
+            Ok(admitted) => self.begin(admitted.into_record(number, order, fingerprint, now)),
             Err((reason, detail)) => {
                 let mut answer = PaymentAnswer::not_sent(reason, detail);
                 answer.bank = Some(Arc::clone(&self.bank));
@@ -120,17 +110,13 @@ impl Desk {
     }
 
     /// Whether a payment can be sent, and what is needed for it. The error is for its caller.
-    fn admit(
-        &mut self,
-        now: Now,
-        key: &PaymentKey,
-        payment: &Payment,
-    ) -> Result<Admitted, (Reason, String)> {
+    fn admit(&mut self, now: Now, order: &Order) -> Result<Admitted, (Reason, String)> {
+        let payment = &order.payment;
         if self.journal_fails {
             let detail = "the journal cannot be written; /ready says why";
             return Err((Reason::Journal, detail.to_owned()));
         }
-        if self.by_key.len() >= self.settings.records_max && !self.evict_oldest() {
+        if self.kept >= self.settings.records_max && !self.evict_oldest() {
             let detail = "every record of this bank is open; raise records_max";
             return Err((Reason::QueueFull, detail.to_owned()));
         }
@@ -141,18 +127,16 @@ impl Desk {
             return Err((Reason::QueueFull, detail.to_owned()));
         };
         let encoded = self
-            .encode_request(payment, stan, now)
+            .encode_request(order, stan, now)
             .map_err(|detail| (Reason::Invalid, detail))
             .and_then(|encoded| self.refuse_busy(encoded))
-            .and_then(|encoded| self.register(key).map(|()| encoded));
+            .and_then(|encoded| self.register(order.digest).map(|()| encoded));
         match encoded {
             Ok(encoded) => Ok(Admitted {
                 stan,
                 amount: payment.transaction.amount(),
-                key: encoded.key,
-                outgoing: encoded.outgoing,
+                exchange: encoded.exchange,
                 request: encoded.kept,
-                retrieval_reference: encoded.retrieval_reference,
             }),
             Err(refusal) => {
                 self.stans.release(stan, terminal);
@@ -164,7 +148,7 @@ impl Desk {
     /// Refuses a request under the key of an open exchange. One whose key has the STAN in it never is,
     /// because that STAN is free.
     fn refuse_busy(&self, encoded: Encoded) -> Result<Encoded, (Reason, String)> {
-        if self.keys.is_free(encoded.key) {
+        if self.keys.is_free(encoded.exchange.key) {
             return Ok(encoded);
         }
         let detail = format!(
@@ -176,12 +160,8 @@ impl Desk {
     }
 
     /// Makes the id mean this bank's payment. Another bank's desk may have been quicker.
-    fn register(&self, key: &PaymentKey) -> Result<(), (Reason, String)> {
-        let owner = self
-            .registry
-            .entry(key.clone())
-            .or_insert_with(|| Arc::clone(&self.bank));
-        if *owner == self.bank {
+    fn register(&self, id: Digest) -> Result<(), (Reason, String)> {
+        if self.registry.claim(id, self.next_place()) {
             return Ok(());
         }
         let detail = "payment_id: used a moment ago for another bank";
@@ -189,31 +169,28 @@ impl Desk {
     }
 
     /// Keeps the record and asks for it to be made durable.
-    fn begin(&mut self, record: Box<Record>, key: MatchKey) {
-        let own_key = record.key.clone();
+    fn begin(&mut self, record: Box<Record>) {
+        let key = record.exchange.as_ref().map(|exchange| exchange.key);
         let id = self.store(record);
-        self.by_key.insert(own_key, id);
-        self.keys.hold(key, id);
+        if let Some(key) = key {
+            self.keys.hold(key, id);
+        }
         self.write(id);
     }
 
-    fn encode_request(
-        &mut self,
-        payment: &Payment,
-        stan: Stan,
-        now: Now,
-    ) -> Result<Encoded, String> {
-        let message = build::request(payment, &self.settings, stan, now)
+    fn encode_request(&mut self, order: &Order, stan: Stan, now: Now) -> Result<Encoded, String> {
+        let message = build::request(&order.payment, &self.settings, stan, now)
             .map_err(|error: BuildError| error.to_string())?;
-        let reference = message.get(37).map(Bytes::copy_from_slice);
         let outgoing = self.encode(&message)?;
         let key = self.settings.match_by.key_of(&message);
         let key = key.map_err(|error| error.to_string())?;
         Ok(Encoded {
-            key,
-            outgoing,
-            kept: Arc::new(build::kept_for_reversal(&message)),
-            retrieval_reference: reference.unwrap_or_default(),
+            exchange: Box::new(OpenExchange {
+                key,
+                deadline: order.deadline,
+                outgoing,
+            }),
+            kept: build::kept_for_reversal(&message),
         })
     }
 }

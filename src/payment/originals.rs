@@ -48,7 +48,7 @@ impl AboutOriginal {
             let sent_at = record.request.get(7);
             sent_at == Some(data.transmission().as_slice())
         });
-        let is_its_reference = self.reference.as_ref() == Some(&record.retrieval_reference);
+        let is_its_reference = self.reference.as_deref() == Some(record.retrieval_reference());
         is_its_card && (is_its_time || is_its_reference)
     }
 }

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     digest::Digest,
     iso8583::{MatchKey, Message, Stan, mask::Disclosure, mask::disclosure},
+    journal::{KeptRequest, KeptResponse},
     link::settings::ReversalSettings,
     outbox::Reply,
     outcome::Reason,
@@ -39,22 +40,17 @@ pub(super) struct Record {
     pub(super) recording: Recording,
     /// While it is settled: when it may be forgotten.
     pub(super) retained_until: Option<Instant>,
-    /// When it must have been dispatched.
-    pub(super) deadline: Instant,
     pub(super) stan: Stan,
-    /// No other exchange may use the STAN yet.
-    pub(super) stan_is_held: bool,
-    /// The encoded request until it is handed to a link, then empty. It may hold a PIN block and
-    /// tracks, and so is kept no longer.
-    pub(super) outgoing: Bytes,
-    /// The request without what may not be kept. Card data.
-    pub(super) request: Arc<Message>,
-    pub(super) retrieval_reference: Bytes,
+    /// Until it is settled for the first time: no other exchange may use its STAN and its key yet.
+    pub(super) exchange: Option<Box<OpenExchange>>,
+    /// The request without what may not be kept.
+    pub(super) request: KeptRequest,
     /// Why it is in this state, if an answer does not say.
     pub(super) reason: Option<Reason>,
     /// What the bank answered.
-    pub(super) response: Response,
-    pub(super) late_response_code: Bytes,
+    pub(super) response: KeptResponse,
+    /// DE39 of an answer that came after the outcome was told, or empty.
+    pub(super) late_response_code: Box<[u8]>,
     /// What the bank is to keep of the amount when the payment is taken back: nothing, if `None`.
     pub(super) actual_amount_minor: Option<u64>,
     pub(super) reversal: Option<Box<Reversal>>,
@@ -62,6 +58,17 @@ pub(super) struct Record {
     pub(super) resolution: Option<Box<Resolution>>,
     /// Who is to be told the outcome.
     pub(super) waiting: Vec<Reply<PaymentAnswer>>,
+}
+
+/// What an exchange needs until it is over, and nobody afterwards.
+pub(super) struct OpenExchange {
+    /// What the answer is found by.
+    pub(super) key: MatchKey,
+    /// When it must have been dispatched.
+    pub(super) deadline: Instant,
+    /// The encoded request until it is handed to a link, then empty. It may hold a PIN block and
+    /// tracks, and so is kept no longer.
+    pub(super) outgoing: Bytes,
 }
 
 /// How an operator settled a payment that could not be taken back.
@@ -73,47 +80,18 @@ pub(super) struct Resolution {
     pub(super) reason: String,
 }
 
-/// The elements of the bank's answer that a caller is told.
-#[derive(Default)]
-pub(super) struct Response {
-    pub(super) code: Bytes,
-    pub(super) authorization_id: Bytes,
-    pub(super) elements: Arc<[(u8, Bytes)]>,
-}
-
-impl Response {
-    /// What may be told of an answer: card data is left out.
-    pub(super) fn of(message: &Message) -> Self {
-        // The others are told by fields of their own, or stand in the request.
-        const TOLD_ELSEWHERE: [u8; 8] = [2, 3, 7, 11, 37, 38, 39, 65];
-        const BALANCES_AND_TEXTS: [u8; 3] = [44, 48, 54];
-        let is_told = |number| {
-            !TOLD_ELSEWHERE.contains(&number)
-                && (disclosure(number) == Disclosure::Clear || BALANCES_AND_TEXTS.contains(&number))
-        };
-        let told = || message.iter().filter(|(number, _)| is_told(*number));
-        // Room for the answer of a usual bank, to be filled without growing.
-        const USUAL_BYTES: usize = 256;
-        // One buffer for all of them, and not the frame that they came in: it has the card's data.
-        let value = |number| message.get(number).unwrap_or_default();
-        let mut octets = Vec::with_capacity(USUAL_BYTES);
-        for value in [value(39), value(38)]
-            .into_iter()
-            .chain(told().map(|(_, value)| value))
-        {
-            octets.extend_from_slice(value);
-        }
-        octets.shrink_to_fit();
-        let mut rest = Bytes::from(octets);
-        let mut next = |value: &[u8]| rest.split_to(value.len().min(rest.len()));
-        Self {
-            code: next(value(39)),
-            authorization_id: next(value(38)),
-            elements: told()
-                .map(|(number, value)| (number, next(value)))
-                .collect(),
-        }
-    }
+/// What may be told of an answer: card data is left out.
+pub(super) fn told_of(message: &Message) -> KeptResponse {
+    // The others are told by fields of their own, or stand in the request.
+    const TOLD_ELSEWHERE: [u8; 6] = [2, 3, 7, 11, 37, 65];
+    const BALANCES_AND_TEXTS: [u8; 3] = [44, 48, 54];
+    let is_told = |number| {
+        !TOLD_ELSEWHERE.contains(&number)
+            && (disclosure(number) == Disclosure::Clear || BALANCES_AND_TEXTS.contains(&number))
+    };
+    let value = |number| message.get(number).unwrap_or_default();
+    let others = message.iter().filter(|(number, _)| is_told(*number));
+    KeptResponse::new(value(39), value(38), others)
 }
 
 /// The taking back of one payment.
@@ -220,13 +198,24 @@ impl Record {
         if message.get(39).is_none() {
             return Err("it has no DE39");
         }
-        if differs(37, &self.retrieval_reference) {
+        if differs(37, self.retrieval_reference()) {
             return Err("its DE37 is not that of the request");
         }
         if self.amount.is_some_and(|own| differs(4, &own)) {
             return Err("its DE4 is not that of the request");
         }
         Ok(())
+    }
+
+    /// Whether its deadline has passed before it was dispatched.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        let exchange = self.exchange.as_ref();
+        exchange.is_some_and(|exchange| exchange.deadline <= now)
+    }
+
+    /// DE37 of the request.
+    pub(super) fn retrieval_reference(&self) -> &[u8] {
+        self.request.get(37).unwrap_or_default()
     }
 
     /// What a caller is told of it now.
@@ -237,16 +226,14 @@ impl Record {
             bank: Some(Arc::clone(bank)),
             stan: sent.then_some(self.stan),
             retrieval_reference: match sent {
-                true => self.retrieval_reference.clone(),
+                true => Bytes::copy_from_slice(self.retrieval_reference()),
                 false => Bytes::new(),
             },
             ..PaymentAnswer::bare(told.map_or(PaymentOutcome::Pending, |told| self.outcome(told)))
         };
         if answer.outcome != PaymentOutcome::Pending {
-            answer.response_code = self.response.code.clone();
-            answer.authorization_id = self.response.authorization_id.clone();
-            answer.elements = self.response.elements.clone();
-            answer.late_response_code = self.late_response_code.clone();
+            answer.response = self.response.clone();
+            answer.late_response_code = Bytes::copy_from_slice(&self.late_response_code);
             answer.reversal = self.reversal.as_ref().map(|reversal| reversal.status());
         }
         answer

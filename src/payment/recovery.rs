@@ -14,7 +14,7 @@ use tracing::info;
 
 use super::{
     desk::{Desk, RecordId, utc_ms},
-    record::{Record, Resolution, Response, Reversal, Stage},
+    record::{Record, Resolution, Reversal, Stage},
     recording::Recording,
     row::state_of,
     state::{Event, State},
@@ -119,7 +119,7 @@ impl Desk {
         };
         if !state.is_settled() {
             // Its 0420 will have the same elements, and would find no answer without them.
-            let found = self.settings.match_by.key_of(&kept.request);
+            let found = self.settings.match_by.key_of(&kept.request.to_message());
             found.map_err(|error| at_fault(error.to_string()))?;
         }
         let record = Box::new(Record {
@@ -131,26 +131,21 @@ impl Desk {
             state,
             recording: Recording::durable(state),
             retained_until: None,
-            deadline: now.monotonic,
             stan: kept.stan,
-            stan_is_held: false,
-            outgoing: bytes::Bytes::new(),
-            retrieval_reference: kept.request.get(37).map(copy).unwrap_or_default(),
+            exchange: None,
             request: kept.request,
             reason,
-            response: Response::from(kept.response),
-            late_response_code: kept.late_response_code,
+            response: kept.response,
+            late_response_code: kept.late_response_code[..].into(),
             actual_amount_minor: reversal.as_ref().and_then(|own| own.actual_amount_minor),
             reversal,
             resolution,
             waiting: Vec::new(),
             key: kept.key,
         });
-        let key = record.key.clone();
-        let id = self.store(record);
-        self.registry.insert(key.clone(), Arc::clone(&self.bank));
-        self.by_key.insert(key, id);
-        Ok(id)
+        let digest = self.registry.digest(&record.key);
+        self.registry.restore(digest, self.next_place());
+        Ok(self.store(record))
     }
 
     fn restore_reversal(&mut self, now: Now, kept: KeptReversal) -> Result<Reversal, String> {
@@ -214,10 +209,6 @@ impl Desk {
             reversal.stan_is_held = stans.hold_that_of(&reversal.message);
         }
     }
-}
-
-fn copy(value: &[u8]) -> bytes::Bytes {
-    bytes::Bytes::copy_from_slice(value)
 }
 
 fn by_hand(end: ReversalEnd) -> Option<Box<Resolution>> {

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Instant};
 use super::{
     desk::{Desk, RecordId},
     record::{Record, Stage},
-    stans::terminal,
+    stans::DE_TERMINAL,
     state::State,
     totals,
 };
@@ -72,17 +72,13 @@ impl Desk {
 
     /// The payment is settled, so others may have the STAN and the key of its request.
     fn end_exchange(&mut self, id: RecordId) {
-        let settings = Arc::clone(&self.settings);
-        let stans = self.stans.clone();
-        let Some(record) = self.record(id) else {
+        let Some(record) = self.records.get_mut(id as usize).and_then(Option::as_mut) else {
             return;
         };
-        if !std::mem::take(&mut record.stan_is_held) {
-            return;
-        }
-        stans.release(record.stan, terminal(&record.request));
-        if let Ok(key) = settings.match_by.key_of(&record.request) {
-            self.keys.release(key, id);
+        if let Some(exchange) = record.exchange.take() {
+            let terminal = record.request.get(DE_TERMINAL).unwrap_or_default();
+            self.stans.release(record.stan, terminal);
+            self.keys.release(exchange.key, id);
         }
     }
 
@@ -91,7 +87,7 @@ impl Desk {
         let settings = Arc::clone(&self.settings);
         // An old request may lack what answers are found by now; then none of its answers is found.
         if let Some(record) = self.record(id)
-            && let Ok(key) = settings.match_by.key_of(&record.request)
+            && let Ok(key) = settings.match_by.key_of(&record.request.to_message())
         {
             self.keys.expect_late(key, id);
         }
@@ -171,13 +167,21 @@ impl Desk {
     }
 
     fn forget(&mut self, id: RecordId, record: &Record) {
-        if let Ok(key) = self.settings.match_by.key_of(&record.request) {
+        // No answer is late to what had one, and none comes to what was not sent.
+        let had_its_answer = matches!(
+            record.state,
+            State::Approved | State::Declined | State::NotSent
+        );
+        if !had_its_answer
+            && let Ok(key) = self.settings.match_by.key_of(&record.request.to_message())
+        {
             self.keys.forget(key, id);
         }
         self.settled -= 1;
         self.by_stan.remove(record.stan, id);
-        self.by_key.remove(&record.key);
-        self.registry.remove(&record.key);
+        self.kept -= 1;
+        let digest = self.registry.digest(&record.key);
+        self.registry.forget(digest, self.place_of(id));
         if record.recording.has_anything() {
             self.out.rows.push(Row {
                 number: record.number,

@@ -79,15 +79,16 @@ impl Desk {
         let actual = record
             .actual_amount_minor
             .filter(|_| reason == Reason::Cancelled);
-        let terminal = Bytes::copy_from_slice(terminal(&record.request));
+        let request = record.request.to_message();
+        let terminal = terminal(&request);
         let held = match settings.reversal.stan {
-            ReversalStan::New => stans.hold(&terminal),
+            ReversalStan::New => stans.hold(terminal),
             ReversalStan::Original => None,
         };
         // Under the payment's own STAN the MTI class still tells the two apart.
         let stan = held.unwrap_or(record.stan);
         let original = build::Original {
-            request: &record.request,
+            request: &request,
             response: &record.response,
             actual_amount_minor: actual,
         };
@@ -98,7 +99,7 @@ impl Desk {
                 self.reversal_of(message, reason, began)
             });
         if let (Err(_), Some(unused)) = (&reversal, held) {
-            stans.release(unused, &terminal);
+            stans.release(unused, terminal);
         }
         reversal.map(|reversal| Reversal {
             stan_is_held: held.is_some(),

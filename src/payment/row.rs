@@ -6,13 +6,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{
-    record::{Record, Resolution, Response, Reversal},
+    record::{Record, Resolution, Reversal},
     state::State,
 };
 use crate::{
     iso8583::{Message, Mti},
-    journal::{End, Kept, KeptResponse, KeptReversal, ReversalEnd, Stage},
+    journal::{End, Kept, KeptReversal, ReversalEnd, Stage},
     outcome::Reason,
 };
 
@@ -26,12 +28,8 @@ impl Record {
             began_utc_ms: self.began_utc_ms,
             stan: self.stan,
             request: self.request.clone(),
-            response: KeptResponse {
-                code: self.response.code.clone(),
-                authorization_id: self.response.authorization_id.clone(),
-                elements: self.response.elements.clone(),
-            },
-            late_response_code: self.late_response_code.clone(),
+            response: self.response.clone(),
+            late_response_code: Bytes::copy_from_slice(&self.late_response_code),
             stage: self.stage(),
         }
     }
@@ -79,7 +77,7 @@ impl Record {
                 message: Message::new(Mti::REVERSAL_ADVICE),
                 began_utc_ms: self.ended_utc_ms,
                 attempts: 0,
-                response_code: bytes::Bytes::new(),
+                response_code: Bytes::new(),
             },
         }
     }
@@ -93,16 +91,6 @@ impl Reversal {
             began_utc_ms: self.began_utc_ms,
             attempts: self.attempts,
             response_code: self.response_code.clone(),
-        }
-    }
-}
-
-impl From<KeptResponse> for Response {
-    fn from(kept: KeptResponse) -> Self {
-        Self {
-            code: kept.code,
-            authorization_id: kept.authorization_id,
-            elements: kept.elements,
         }
     }
 }

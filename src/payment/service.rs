@@ -8,13 +8,15 @@ use super::{
     DayBooks, OpenReversal, OperatorError, PaymentAnswer, PaymentId, PaymentKey, PaymentOutbox,
     PaymentRequest, Registry, ReverseError, SettlementDay, orders::Order, task::BankDesk,
 };
-use crate::{client::ClientName, metrics::PaymentMetrics, outcome::Reason, route::Routes};
+use crate::{
+    client::ClientName, digest::Digest, metrics::PaymentMetrics, outcome::Reason, route::Routes,
+};
 
 /// Payments on their way down.
 pub struct Payments {
     routes: Arc<ArcSwap<Routes>>,
     desks: HashMap<Arc<str>, Arc<BankDesk>>,
-    registry: Registry,
+    registry: Arc<Registry>,
     /// Of payments that found no bank.
     metrics: PaymentMetrics,
 }
@@ -24,7 +26,7 @@ impl Payments {
     pub fn new(
         routes: Arc<ArcSwap<Routes>>,
         desks: impl IntoIterator<Item = Arc<BankDesk>>,
-        registry: Registry,
+        registry: Arc<Registry>,
         metrics: PaymentMetrics,
     ) -> Self {
         Self {
@@ -47,15 +49,18 @@ impl Payments {
         outbox: &Arc<PaymentOutbox>,
     ) {
         let routes = self.routes.load();
-        // Nearly always one bank, so a list is quicker than a map.
+        // Nearly always one bank, so a list is quicker than a map, and each has room for all: an order is
+        // large, and to move those of a batch as their list grows would cost a twentieth of a payment.
         let mut by_bank: Vec<(&Arc<BankDesk>, Vec<Order>)> = Vec::new();
+        let count = requests.len();
         for request in requests {
             let key = PaymentKey {
                 client: client.clone(),
                 id: request.payment.id.clone(),
             };
+            let digest = self.registry.digest(&key);
             let reply = outbox.reply(request.tag);
-            let desk = match self.desk_for(&routes, &key, &request) {
+            let desk = match self.desk_for(&routes, digest, &request) {
                 Ok(desk) => desk,
                 Err(detail) => {
                     self.metrics.not_sent.increment(1);
@@ -65,13 +70,18 @@ impl Payments {
             };
             let order = Order {
                 key,
+                digest,
                 payment: request.payment,
                 deadline: request.deadline,
                 reply,
             };
             match by_bank.iter_mut().find(|(own, _)| Arc::ptr_eq(own, desk)) {
                 Some((_, orders)) => orders.push(order),
-                None => by_bank.push((desk, vec![order])),
+                None => {
+                    let mut orders = Vec::with_capacity(count);
+                    orders.push(order);
+                    by_bank.push((desk, orders));
+                }
             }
         }
         for (desk, orders) in by_bank {
@@ -84,10 +94,10 @@ impl Payments {
     fn desk_for(
         &self,
         routes: &Routes,
-        key: &PaymentKey,
+        id: Digest,
         request: &PaymentRequest,
     ) -> Result<&Arc<BankDesk>, String> {
-        if let Some(desk) = self.desk_of(key) {
+        if let Some(desk) = self.desk_of(id) {
             return Ok(desk);
         }
         let name = request.payment.bank.as_str();
@@ -103,9 +113,14 @@ impl Payments {
         }
     }
 
-    fn desk_of(&self, key: &PaymentKey) -> Option<&Arc<BankDesk>> {
-        let bank = self.registry.get(key)?;
-        self.desks.get(&**bank)
+    /// The desk of a payment that is kept.
+    fn desk_of(&self, id: Digest) -> Option<&Arc<BankDesk>> {
+        let place = self.registry.find(id)?;
+        self.desks.values().find(|desk| desk.number() == place.desk)
+    }
+
+    fn desk_of_key(&self, key: &PaymentKey) -> Option<&Arc<BankDesk>> {
+        self.desk_of(self.registry.digest(key))
     }
 
     /// Takes a payment back, but for what the bank is to keep, and answers once it is decided what
@@ -123,7 +138,7 @@ impl Payments {
             client: client.clone(),
             id: id.clone(),
         };
-        let desk = self.desk_of(&key).ok_or(ReverseError::Unknown)?;
+        let desk = self.desk_of_key(&key).ok_or(ReverseError::Unknown)?;
         desk.reverse(key, actual_amount_minor).await
     }
 
@@ -176,7 +191,7 @@ impl Payments {
         operator: &ClientName,
         resolve: Option<String>,
     ) -> Result<PaymentAnswer, OperatorError> {
-        let Some(desk) = self.desk_of(&key) else {
+        let Some(desk) = self.desk_of_key(&key) else {
             let (client, id) = (key.client.to_string(), key.id.as_str().to_owned());
             return Err(OperatorError::Unknown(client, id));
         };
@@ -189,6 +204,6 @@ impl Payments {
             client: client.clone(),
             id: id.clone(),
         };
-        self.desk_of(&key)?.lookup(key).await
+        self.desk_of_key(&key)?.lookup(key).await
     }
 }

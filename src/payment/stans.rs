@@ -12,6 +12,7 @@ use std::{
 use crate::{
     iso8583::{Message, Stan, stan::Stans},
     link::settings::StanPer,
+    window::Seed,
 };
 
 /// Hands out STANs; clones share the sequences.
@@ -31,7 +32,7 @@ struct Sequences {
 
 struct Sequence {
     next: u32,
-    in_use: HashSet<u32>,
+    in_use: HashSet<u32, Seed>,
 }
 
 /// STANs 1 to 999,999; 0 is left out because some banks take it for "none".
@@ -125,9 +126,12 @@ impl Stans for StanAllocator {
     }
 }
 
+/// DE41, the terminal.
+pub(super) const DE_TERMINAL: u8 = 41;
+
 /// DE41 of a message, as it names a sequence.
 pub(super) fn terminal(message: &Message) -> &[u8] {
-    message.get(41).unwrap_or_default()
+    message.get(DE_TERMINAL).unwrap_or_default()
 }
 
 impl Sequences {
@@ -156,7 +160,7 @@ impl Sequence {
     fn behind(number: u32) -> Self {
         Self {
             next: number % STANS,
-            in_use: HashSet::new(),
+            in_use: HashSet::default(),
         }
     }
 

@@ -21,7 +21,7 @@ use super::{
     desk::{Desk, Leg, RecordId},
     orders::Order,
     record::Resolution,
-    registry::Registry,
+    registry::{DeskNumber, Registry},
     stans::StanAllocator,
     totals::{DayBooks, SettlementDay},
 };
@@ -41,6 +41,7 @@ const PUBLISH: Duration = Duration::from_secs(1);
 
 /// The way to one bank's desk.
 pub struct BankDesk {
+    number: DeskNumber,
     settings: Arc<BankSettings>,
     mailbox: Arc<Mailbox>,
     open: watch::Receiver<usize>,
@@ -103,7 +104,7 @@ pub struct Opening {
     /// The bank's figures.
     pub metrics: PaymentMetrics,
     /// All desks' ids.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     /// Where payments are recorded.
     pub journal: Arc<dyn Journal>,
     /// The bank's payments that the journal has.
@@ -158,6 +159,7 @@ impl BankDesk {
         let mut desk = Desk::new(Arc::clone(&settings), stans, metrics, registry, key);
         desk.recover(clock::now(), kept)?;
         let way = Self {
+            number: desk.number,
             settings,
             mailbox: Arc::clone(&mailbox),
             open: watched,
@@ -174,6 +176,11 @@ impl BankDesk {
     /// The bank.
     pub fn bank(&self) -> &Arc<str> {
         &self.settings.link.peer
+    }
+
+    /// Its own in the registry.
+    pub(super) fn number(&self) -> DeskNumber {
+        self.number
     }
 
     pub(super) fn transact(&self, orders: Vec<Order>) {

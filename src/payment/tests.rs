@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     client::ClientName,
-    digest::DigestKey,
+    digest::{Digest, DigestKey},
     iso8583::{
         Dialect, MatchElements, Message, Mti,
         currency::Currency,
@@ -194,6 +194,10 @@ impl Scene {
         }
     }
 
+    fn digest(&self, id: &str) -> Digest {
+        self.desk.registry.digest(&Self::key(id))
+    }
+
     fn payment(id: &str, transaction: Transaction) -> Payment {
         Payment {
             id: PaymentId::parse(id).unwrap(),
@@ -220,6 +224,7 @@ impl Scene {
     fn transact(&mut self, id: &str, transaction: Transaction) {
         let order = Order {
             key: Self::key(id),
+            digest: self.digest(id),
             payment: Self::payment(id, transaction),
             deadline: self.start.monotonic + self.elapsed + Duration::from_secs(5),
             reply: self.outbox.reply(0),
@@ -397,7 +402,7 @@ fn an_answer_with_an_approval_code_approves_and_any_other_declines() {
     scene.exchanged(record, answer(&request, "00"));
     let told = scene.told().remove(0);
     assert_eq!(told.outcome, PaymentOutcome::Approved);
-    assert_eq!(told.authorization_id, "AUTH01");
+    assert_eq!(told.response.authorization_id(), b"AUTH01");
     assert_eq!(told.stan.unwrap().get(), 124);
 
     scene.transact("p2", Scene::purchase(10_000));
@@ -405,7 +410,7 @@ fn an_answer_with_an_approval_code_approves_and_any_other_declines() {
     scene.exchanged(record, answer(&request, "51"));
     let told = scene.told().remove(0);
     assert_eq!(told.outcome, PaymentOutcome::Declined);
-    assert_eq!(told.response_code, "51");
+    assert_eq!(told.response.code(), b"51");
 }
 
 #[test]
@@ -593,6 +598,7 @@ fn an_element_that_sampan_fills_in_cannot_be_set_by_the_caller() {
     ];
     let order = Order {
         key: Scene::key("p1"),
+        digest: scene.digest("p1"),
         payment,
         deadline: scene.now().monotonic + TIMEOUT,
         reply: scene.outbox.reply(0),

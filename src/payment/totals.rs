@@ -246,7 +246,7 @@ impl Desk {
     }
 
     fn count(&self, record: &Record, totals: &mut Totals) {
-        let code = &record.response.code;
+        let code = record.response.code();
         let approved_codes = &self.settings.approved_codes;
         let was_approved = approved_codes.iter().any(|own| own.as_bytes() == code);
         let is_reversed = match record.state {
@@ -292,10 +292,9 @@ pub(super) type Evicted = BTreeSet<SettlementDay>;
 
 /// The day that a payment belongs to.
 pub(super) fn day_of(record: &Record) -> Option<SettlementDay> {
-    let answered = record.response.elements.iter();
-    let answered = answered.filter(|(number, _)| *number == 15);
-    let answered = answered.map(|(_, value)| &value[..]).next();
-    let day = answered
+    let day = record
+        .response
+        .other(15)
         .or_else(|| record.request.get(15))
         .or_else(|| record.request.get(13))?;
     SettlementDay::parse(day)

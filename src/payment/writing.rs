@@ -92,7 +92,7 @@ impl Desk {
             return;
         };
         match record.state {
-            State::Journalling if record.deadline <= now.monotonic => {
+            State::Journalling if record.is_overdue(now.monotonic) => {
                 self.happen(now, id, Event::NotSent(Reason::Deadline));
             }
             State::Journalling => self.happen(now, id, Event::Durable),

@@ -95,7 +95,7 @@ impl proto::payments_server::Payments for PaymentsService {
             actual_amount_minor,
         } = request.into_inner();
         let actual = Some(actual_amount_minor).filter(|amount| *amount > 0);
-        let reversed = match PaymentId::parse(&payment_id) {
+        let reversed = match PaymentId::parse(payment_id.as_str()) {
             Some(id) => self.payments.reverse(client.name(), &id, actual).await,
             // What cannot be an id was never one.
             None => Err(ReverseError::Unknown),
@@ -121,7 +121,7 @@ impl proto::payments_server::Payments for PaymentsService {
     ) -> Result<Response<LookupResult>, Status> {
         let client = auth::caller(&request)?;
         let payment_id = request.into_inner().payment_id;
-        let found = match PaymentId::parse(&payment_id) {
+        let found = match PaymentId::parse(payment_id.as_str()) {
             Some(id) => self.payments.lookup(client.name(), &id).await,
             None => None,
         };

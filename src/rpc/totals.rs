@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::{
-    payments::translate::told_element,
+    payments::translate::told_elements,
     proto::{self, DayTotals, GetTotalsRequest},
     reversals::operator,
 };
@@ -35,7 +35,6 @@ impl proto::totals_server::Totals for TotalsService {
                 "bank: there is no bank {bank:?}; `sampan links` lists them"
             ))
         })?;
-        let told = |elements: &[_]| elements.iter().map(told_element).collect();
         let balance = match books.balance() {
             Balance::In => proto::Balance::In,
             Balance::Out => proto::Balance::Out,
@@ -46,10 +45,10 @@ impl proto::totals_server::Totals for TotalsService {
             day,
             reconciliation: Some(proto::Reconciliation {
                 balance: balance.into(),
-                ours: told(&books.ours.elements()),
+                ours: told_elements(&books.ours.elements()),
                 open: books.ours.open,
             }),
-            theirs: told(&books.theirs),
+            theirs: told_elements(&books.theirs),
         }))
     }
 }

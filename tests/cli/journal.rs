@@ -8,8 +8,8 @@ use sampan::{
     digest::Digest,
     iso8583::{Message, Mti, Stan},
     journal::{
-        Durable, End, JournalSettings, Kept, KeptResponse, KeptReversal, Keys, MasterKey, Row,
-        RowChange, Stage,
+        Durable, End, JournalSettings, Kept, KeptRequest, KeptResponse, KeptReversal, Keys,
+        MasterKey, Row, RowChange, Stage,
     },
     metrics::StoreMetrics,
     outcome::Reason,
@@ -64,7 +64,7 @@ fn payment(client: &str, id: &str, stage: Stage) -> Kept {
         fingerprint: Digest::from_bytes([0; 16]),
         began_utc_ms: BEGAN_UTC_MS,
         stan: Stan::new(123).unwrap(),
-        request: message(Mti::FINANCIAL_REQUEST, "000123").into(),
+        request: KeptRequest::of(&message(Mti::FINANCIAL_REQUEST, "000123"), |_| true),
         response: KeptResponse::default(),
         late_response_code: Bytes::new(),
         stage,
@@ -76,7 +76,7 @@ fn payments() -> [Kept; 2] {
     let at_utc_ms = BEGAN_UTC_MS + 1_500;
     let end = End::Approved;
     let mut approved = payment("shop", "order-1", Stage::Ended { end, at_utc_ms });
-    approved.response.code = Bytes::from_static(b"00");
+    approved.response = KeptResponse::new(b"00", b"", std::iter::empty());
     let reversing = Stage::Reversing(KeptReversal {
         reason: Reason::Timeout,
         message: message(Mti::REVERSAL_ADVICE, "000124"),

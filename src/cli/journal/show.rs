@@ -37,9 +37,9 @@ pub(super) fn line(stored: &Stored) -> String {
         kept.key.id.as_str(),
         kept.state().as_str(),
         kept.stan,
-        text(&kept.request, 37).unwrap_or_else(|| "-".to_owned()),
+        text(kept, 37).unwrap_or_else(|| "-".to_owned()),
         amount,
-        some(&kept.response.code).unwrap_or_else(|| "-".to_owned()),
+        some(kept.response.code()).unwrap_or_else(|| "-".to_owned()),
     )
 }
 
@@ -74,18 +74,18 @@ pub(super) fn whole(stored: &Stored) -> String {
         | Stage::ReversalEnded { .. } => {}
     }
     page.field("key", stored.key);
-    page.message("request", &kept.request);
+    page.message("request", &kept.request.to_message());
     for (name, value) in [
-        ("response_code", &kept.response.code),
-        ("authorization_id", &kept.response.authorization_id),
+        ("response_code", kept.response.code()),
+        ("authorization_id", kept.response.authorization_id()),
         ("late_response_code", &kept.late_response_code),
     ] {
         if let Some(value) = some(value) {
             page.field(name, value);
         }
     }
-    for (number, value) in kept.response.elements.iter() {
-        page.field(&format!("response_de{number}"), masked(*number, value));
+    for (number, value) in kept.response.others() {
+        page.field(&format!("response_de{number}"), masked(number, value));
     }
     if let Some(reversal) = kept.reversal() {
         page.reversal(reversal);
@@ -113,10 +113,10 @@ pub(super) fn json(stored: &Stored) -> Value {
         "began": utc(kept.began_utc_ms),
         "settled": kept.settled_utc_ms().map(utc),
         "stan": kept.stan.to_string(),
-        "rrn": text(&kept.request, 37),
+        "rrn": text(kept, 37),
         "amount_minor": amount_minor(kept),
         "currency": currency(kept),
-        "response_code": some(&kept.response.code),
+        "response_code": some(kept.response.code()),
         "late_response_code": some(&kept.late_response_code),
         "reversal": reversal,
     })
@@ -157,13 +157,13 @@ fn amount_minor(kept: &Kept) -> Option<u64> {
 
 /// DE49 as the letters of ISO 4217, or as it stands there if it is none.
 fn currency(kept: &Kept) -> Option<String> {
-    let digits = text(&kept.request, 49)?;
+    let digits = text(kept, 49)?;
     let known = digits.parse().ok().and_then(Currency::from_numeric);
     Some(known.map_or(digits, |known| known.alpha().to_owned()))
 }
 
-fn text(message: &Message, number: u8) -> Option<String> {
-    message.get(number).and_then(some)
+fn text(kept: &Kept, number: u8) -> Option<String> {
+    kept.request.get(number).and_then(some)
 }
 
 /// A code of the bank, in characters that harm no terminal; `None` if it is empty.

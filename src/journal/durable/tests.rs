@@ -69,6 +69,10 @@ fn reversal(reason: Reason) -> KeptReversal {
     }
 }
 
+fn balance() -> [(u8, &'static [u8]); 1] {
+    [(54, b"0001704C000001000000")]
+}
+
 fn kept(id: &str, stage: Stage) -> Kept {
     Kept {
         bank: "vietcom".into(),
@@ -79,12 +83,8 @@ fn kept(id: &str, stage: Stage) -> Kept {
         fingerprint: Digest::from_bytes([9; 16]),
         began_utc_ms: 1_795_305_600_000,
         stan: Stan::new(123).unwrap(),
-        request: request().into(),
-        response: KeptResponse {
-            code: Bytes::from_static(b"00"),
-            authorization_id: Bytes::from_static(b"A1B2C3"),
-            elements: [(54, Bytes::from_static(b"0001704C000001000000"))].into(),
-        },
+        request: KeptRequest::of(&request(), |_| true),
+        response: KeptResponse::new(b"00", b"A1B2C3", balance().into_iter()),
         late_response_code: Bytes::from_static(b"05"),
         stage,
     }
@@ -186,8 +186,9 @@ fn a_payment_of_every_stage_is_read_as_it_was_written() {
 #[test]
 fn the_layout_of_version_1_does_not_change() {
     let mut written = kept("o1", Stage::Sending);
-    written.request = Message::new(Mti::FINANCIAL_REQUEST).into();
-    Arc::make_mut(&mut written.request).set(3, "000000");
+    let mut request = Message::new(Mti::FINANCIAL_REQUEST);
+    request.set(3, "000000");
+    written.request = KeptRequest::of(&request, |_| true);
     // By hand, from the layout in the head of `record`.
     let by_hand = [
         &[1][..],
@@ -236,15 +237,18 @@ fn a_record_of_an_unknown_version_is_not_guessed_at() {
 #[test]
 fn pin_blocks_tracks_and_chip_data_are_left_out_even_if_a_payment_brings_them() {
     let mut brought = kept("order-1", Stage::Reversing(reversal(Reason::Timeout)));
-    for number in [35, 36, 45, 52, 55] {
-        Arc::make_mut(&mut brought.request).set(number, "secret");
-        let secret = (number, Bytes::from_static(b"secret"));
-        let elements = brought.response.elements.iter().cloned();
-        brought.response.elements = elements.chain([secret]).collect();
+    let never_kept = [35, 36, 45, 52, 55];
+    let mut request = request();
+    for number in never_kept {
+        request.set(number, "secret");
         if let Stage::Reversing(reversal) = &mut brought.stage {
             reversal.message.set(number, "secret");
         }
     }
+    brought.request = KeptRequest::of(&request, |_| true);
+    let secrets = never_kept.map(|number| (number, &b"secret"[..]));
+    let told = balance().into_iter().chain(secrets);
+    brought.response = KeptResponse::new(b"00", b"A1B2C3", told);
     let content = encoded(&brought);
     assert!(!content.windows(6).any(|window| window == b"secret"));
     let read = record::decode(&content).unwrap();
@@ -278,10 +282,11 @@ proptest! {
         values in prop::collection::btree_map(2..=128_u8, prop::collection::vec(any::<u8>(), 0..300), 0..40),
     ) {
         let mut written = kept("order-1", Stage::Sending);
-        written.request = Message::new(Mti::FINANCIAL_REQUEST).into();
-        for (number, value) in values.iter().filter(|(number, _)| !kept::is_never_kept(**number)) {
-            Arc::make_mut(&mut written.request).set(*number, value);
+        let mut request = Message::new(Mti::FINANCIAL_REQUEST);
+        for (number, value) in &values {
+            request.set(*number, value);
         }
+        written.request = KeptRequest::of(&request, |_| true);
         prop_assert!(record::decode(&encoded(&written)).unwrap() == written);
     }
 }

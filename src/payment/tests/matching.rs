@@ -1,7 +1,7 @@
 //! Under which key an exchange is open, and what becomes of open ones when that is configured anew.
 
 use super::{recovery::row, *};
-use crate::{iso8583::MatchElement, payment::RecoveryError};
+use crate::{iso8583::MatchElement, journal::KeptRequest, payment::RecoveryError};
 
 fn by(elements: &[MatchElement]) -> MatchElements {
     MatchElements::new(elements.iter().copied()).unwrap()
@@ -25,6 +25,7 @@ impl Scene {
         change(&mut payment);
         let order = Order {
             key: Self::key(id),
+            digest: self.digest(id),
             payment,
             deadline: self.now().monotonic + Duration::from_secs(5),
             reply: self.outbox.reply(0),
@@ -174,7 +175,9 @@ fn of_two_reversals_under_one_key_the_second_waits_for_the_end_of_the_first() {
     }
     // Two cards, so that they stand in two lines.
     let record = scene.desk.record(1).unwrap();
-    std::sync::Arc::make_mut(&mut record.request).set(2, "9704361234567891");
+    let mut request = record.request.to_message();
+    request.set(2, "9704361234567891");
+    record.request = KeptRequest::of(&request, |_| true);
     scene.cancel("p1");
     let (first, reversal) = scene.sent();
     scene.cancel("p2");
@@ -292,7 +295,10 @@ fn the_journal_keeps_every_element_that_a_key_can_be_made_of() {
     scene.transact("p1", Scene::purchase(10_000));
     let sent = scene.dispatched().remove(0);
     let (_, kept) = row(&mut scene, "p1");
-    assert_eq!(by(&MatchElement::ALL).key_of(&kept.request), Ok(sent.key));
+    assert_eq!(
+        by(&MatchElement::ALL).key_of(&kept.request.to_message()),
+        Ok(sent.key)
+    );
     scene.exchanged((sent.record, sent.leg), Exchange::TimedOut);
     let (_, reversal) = scene.sent();
     assert!(by(&MatchElement::ALL).key_of(&reversal).is_ok());

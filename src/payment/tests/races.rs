@@ -6,7 +6,7 @@ use crate::{
     iso8583::stan::Stans as _,
     journal::Volatile,
     link::{BankJob, Late as _, Shared},
-    payment::{BankDesk, Opening},
+    payment::{BankDesk, Opening, Registry},
     pool::Pool,
     status::PeerKind,
 };
@@ -78,6 +78,7 @@ fn a_late_0430_is_not_taken_for_the_banks_answer_to_the_payment() {
 /// A desk with its task, and one link whose driver is the test.
 struct Running {
     desk: Arc<BankDesk>,
+    registry: Arc<Registry>,
     pool: Arc<Pool<BankJob>>,
     outbox: Arc<PaymentOutbox>,
 }
@@ -86,11 +87,12 @@ impl Running {
     fn start() -> Self {
         let settings = Arc::new(settings());
         let metrics = Metrics::new().unwrap();
+        let registry = Arc::<Registry>::default();
         let (desk, unstarted) = BankDesk::open(Opening {
             settings: Arc::clone(&settings),
             stans: StanAllocator::beginning_with(123, StanPer::Bank),
             metrics: metrics.payments("vietcom"),
-            registry: Arc::default(),
+            registry: Arc::clone(&registry),
             journal: Arc::new(Volatile::default()),
             kept: Vec::new(),
         })
@@ -103,6 +105,7 @@ impl Running {
         tokio::spawn(unstarted.run(Arc::clone(&pool)));
         Self {
             desk,
+            registry,
             pool,
             outbox: Outbox::new(),
         }
@@ -112,6 +115,7 @@ impl Running {
     async fn queue_payment(&self) {
         self.desk.transact(vec![Order {
             key: Scene::key("p1"),
+            digest: self.registry.digest(&Scene::key("p1")),
             payment: Scene::payment("p1", Scene::purchase(10_000)),
             deadline: Instant::now() + TIMEOUT,
             reply: self.outbox.reply(0),

@@ -9,7 +9,7 @@ use crate::{
 /// The row of a payment, as the journal has it now.
 pub(super) fn row(scene: &mut Scene, id: &str) -> (u64, Kept) {
     let number = {
-        let record = *scene.desk.by_key.get(&Scene::key(id)).unwrap();
+        let record = scene.desk.id_of(&Scene::key(id)).unwrap();
         scene.desk.record(record).unwrap().number
     };
     let kept = scene.desk.record_of(id).to_kept("vietcom".into());
@@ -18,7 +18,7 @@ pub(super) fn row(scene: &mut Scene, id: &str) -> (u64, Kept) {
 
 impl Desk {
     fn record_of(&mut self, id: &str) -> &mut super::super::record::Record {
-        let id = self.by_key[&Scene::key(id)];
+        let id = self.id_of(&Scene::key(id)).unwrap();
         self.record(id).unwrap()
     }
 }
@@ -210,6 +210,7 @@ fn of_a_request_nothing_is_kept_but_what_its_reversal_is_made_of() {
     ];
     let order = Order {
         key: Scene::key("p1"),
+        digest: scene.digest("p1"),
         payment,
         deadline: scene.now().monotonic + TIMEOUT,
         reply: scene.outbox.reply(0),
@@ -218,7 +219,12 @@ fn of_a_request_nothing_is_kept_but_what_its_reversal_is_made_of() {
     let (_, request) = scene.sent();
     assert!(request.get(35).is_some() && request.get(52).is_some());
     let (_, kept) = row(&mut scene, "p1");
-    let numbers: Vec<u8> = kept.request.iter().map(|(number, _)| number).collect();
+    let numbers: Vec<u8> = kept
+        .request
+        .elements()
+        .iter()
+        .map(|(number, _)| number)
+        .collect();
     let of_a_reversal = [2, 3, 4, 7, 11, 12, 13, 18, 22, 25, 32, 37, 41, 42, 49];
     assert_eq!(numbers, of_a_reversal);
 }
@@ -362,7 +368,7 @@ fn an_answer_that_cannot_be_recorded_is_told_as_pending_until_it_is() {
     scene.journal_works = false;
     scene.exchanged(record, answer(&request, "00"));
     assert_eq!(scene.outcomes(), [PaymentOutcome::Pending]);
-    assert_eq!(scene.stored("p1").response_code, "");
+    assert_eq!(scene.stored("p1").response.code(), b"");
     scene.journal_works = true;
     scene.wait(Duration::from_secs(1));
     assert_eq!(scene.stored("p1").outcome, PaymentOutcome::Approved);

@@ -59,6 +59,7 @@ fn pay_with_pin(policy: PinPolicy, block: &'static [u8]) -> Scene {
     payment.elements = vec![(52, Bytes::from_static(block))];
     let order = Order {
         key: Scene::key("p1"),
+        digest: scene.digest("p1"),
         payment,
         deadline: scene.now().monotonic + TIMEOUT,
         reply: scene.outbox.reply(0),

@@ -8,7 +8,7 @@ use crate::{
     inbox,
     iso8583::{OriginalData, amount::parse_digits, currency::Currency},
     rpc::{
-        payments::translate::{field, told_element},
+        payments::translate::{field, told_elements},
         proto,
         proto::{Balance, BankEvent, BankEventKind, Money, PaymentReference},
     },
@@ -45,7 +45,7 @@ pub(super) fn bank_event(bank: &str, event: inbox::BankEvent) -> BankEvent {
             payment_id: about.payment_id.as_ref().to_owned(),
         }),
         reconciliation: event.reconciliation.map(reconciliation),
-        elements: event.elements.iter().map(told_element).collect(),
+        elements: told_elements(&event.elements),
     }
 }
 
@@ -57,7 +57,7 @@ fn reconciliation(own: inbox::Reconciliation) -> proto::Reconciliation {
     };
     proto::Reconciliation {
         balance: balance.into(),
-        ours: own.ours.iter().map(told_element).collect(),
+        ours: told_elements(&own.ours),
         open: own.open,
     }
 }

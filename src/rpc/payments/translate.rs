@@ -1,6 +1,6 @@
 //! Between the contract's payments and Sampan's own. Faults name the field, never its value.
 
-use std::str;
+use std::{str, sync::Arc};
 
 use bytes::Bytes;
 
@@ -40,8 +40,8 @@ const ELEMENT_LENGTH_MAX: usize = 999;
 /// What a caller is told of a payment whose end is not known yet.
 const PENDING: &str = "the bank's answer is awaited; ask Lookup for the end";
 
-pub(super) fn payment(id: &str, request: TransactRequest) -> Result<Payment, Fault> {
-    let id = PaymentId::parse(id).ok_or_else(|| {
+pub(super) fn payment(id: &Arc<str>, request: TransactRequest) -> Result<Payment, Fault> {
+    let id = PaymentId::parse(Arc::clone(id)).ok_or_else(|| {
         let what = format!("must be 1 to {} printable ASCII", PaymentId::LENGTH_MAX);
         Fault::new("payment_id", what)
     })?;
@@ -225,11 +225,11 @@ pub(in crate::rpc) fn payment_result(payment_id: &str, answer: PaymentAnswer) ->
         payment_id: payment_id.to_owned(),
         outcome: outcome.into(),
         retry_is_safe,
-        response_code: field(&answer.response_code),
-        authorization_id: field(&answer.authorization_id),
+        response_code: field(answer.response.code()),
+        authorization_id: field(answer.response.authorization_id()),
         stan: answer.stan.map(stan).unwrap_or_default(),
         retrieval_reference: field(&answer.retrieval_reference),
-        elements: answer.elements.iter().map(told_element).collect(),
+        elements: answer.response.others().map(told_element).collect(),
         reason: reason
             .or(reversal_reason)
             .map(proto::Reason::from)
@@ -277,16 +277,21 @@ fn stan(stan: Stan) -> String {
     stan.to_string()
 }
 
-pub(in crate::rpc) fn told_element((number, value): &(u8, Bytes)) -> proto::Element {
+fn told_element((number, value): (u8, &[u8])) -> proto::Element {
     let printable = value.iter().all(|b| matches!(b, b' '..=b'~'));
     let value = match str::from_utf8(value) {
         Ok(text) if printable => element::Value::Text(text.to_owned()),
-        _ => element::Value::Binary(value.clone()),
+        _ => element::Value::Binary(Bytes::copy_from_slice(value)),
     };
     proto::Element {
-        number: (*number).into(),
+        number: number.into(),
         value: Some(value),
     }
+}
+
+pub(in crate::rpc) fn told_elements(elements: &[(u8, Bytes)]) -> Vec<proto::Element> {
+    let elements = elements.iter().map(|(number, value)| (*number, &value[..]));
+    elements.map(told_element).collect()
 }
 
 /// A field that is ASCII by the dialect. A bank that sends anything else cannot break a result.

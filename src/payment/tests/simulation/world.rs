@@ -213,6 +213,7 @@ impl World {
         let deadline_ms = self.rng.u64(1_000..60_000);
         let order = Order {
             key: key.clone(),
+            digest: self.scene.desk.registry.digest(key),
             payment,
             deadline: self.now().monotonic + Duration::from_millis(deadline_ms),
             reply: self.reply(key),
