@@ -318,7 +318,7 @@ impl Inbox {
             .iter()
             .filter_map(|change| match change {
                 Change::Remove { table, key } => Some((*table, *key)),
-                Change::Put { .. } | Change::RemoveBelow { .. } => None,
+                Change::Put { .. } | Change::RemoveBelow { .. } | Change::Batch(_) => None,
             })
             .collect();
         let own = Arc::clone(self);

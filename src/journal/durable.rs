@@ -26,7 +26,7 @@ use super::{
 use crate::{
     digest::DigestKey,
     metrics::StoreMetrics,
-    store::{self, Change, Purpose, Store, StoreError, Table},
+    store::{self, Batch, Change, Purpose, Store, StoreError, Table},
 };
 
 /// The row of the journal itself. Payments have the numbers behind it.
@@ -166,7 +166,8 @@ impl Durable {
             }
             done(result.map_err(JournalError::from));
         };
-        self.store.write(changes, Box::new(told));
+        self.store
+            .write(vec![Change::Batch(changes)], Box::new(told));
     }
 
     /// Why nothing can be recorded now; `None` while the journal works.
@@ -190,63 +191,60 @@ impl Durable {
     }
 
     /// The store's changes for some rows, and up to where numbers are reserved once they are durable.
-    fn changes(&self, rows: Vec<Row>) -> Result<(Vec<Change>, u64), JournalError> {
+    fn changes(&self, rows: Vec<Row>) -> Result<(Batch, u64), JournalError> {
         let last = rows.iter().map(|row| row.number).max().unwrap_or_default();
         let mut reserved = self.reserved.load(Relaxed);
-        let mut changes = Vec::with_capacity(rows.len() + 1);
+        let mut changes = Batch::with_capacity(Table::Journal, rows.len() + 1);
         // Half of what is reserved may be given out before the next write says so.
         if last.saturating_add(NUMBERS_RESERVED / 2) >= reserved {
             reserved = last.saturating_add(NUMBERS_RESERVED);
-            changes.push(self.put_meta(reserved)?);
+            self.put_meta(&mut changes, reserved)?;
         }
         for Row { number, change } in rows {
-            changes.push(match change {
-                RowChange::Keep(kept) => self.put(number, &kept)?,
-                RowChange::Forget => Change::Remove {
-                    table: Table::Journal,
-                    key: number,
-                },
-            });
+            match change {
+                RowChange::Keep(kept) => self.put(&mut changes, number, &kept)?,
+                RowChange::Forget => changes.remove(number),
+            }
         }
         Ok((changes, reserved))
     }
 
-    fn put(&self, number: u64, kept: &Kept) -> Result<Change, JournalError> {
-        self.sealed(number, |to| record::encode(kept, to))
+    fn put(&self, to: &mut Batch, number: u64, kept: &Kept) -> Result<(), JournalError> {
+        self.put_sealed(to, number, |to| record::encode(kept, to))
     }
 
-    fn put_meta(&self, reserved: u64) -> Result<Change, JournalError> {
+    fn put_meta(&self, to: &mut Batch, reserved: u64) -> Result<(), JournalError> {
         let digest_key = self.digest_key;
         let meta = Meta {
             digest_key,
             reserved,
         };
-        self.sealed(META, |to| meta.encode(to))
+        self.put_sealed(to, META, |to| meta.encode(to))
     }
 
-    fn sealed(
+    fn put_sealed(
         &self,
+        to: &mut Batch,
         number: u64,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<Change, JournalError> {
-        let sealed = self.sealer.seal(number, write);
-        let value = sealed.map_err(|_| JournalError("a record cannot be encrypted".to_owned()))?;
-        Ok(Change::Put {
-            table: Table::Journal,
-            key: number,
-            value,
-        })
+    ) -> Result<(), JournalError> {
+        to.put(number, |values| self.sealer.seal(number, values, write))
+            .map_err(|_| JournalError("a record cannot be encrypted".to_owned()))
     }
 
     /// Reserves the numbers to come, and seals anew what is not under the current key.
     fn settle_in(&self, records: &[(u64, Kept)], stale: &[usize]) -> Result<(), JournalError> {
         let reserved = self.next.load(Relaxed).saturating_add(NUMBERS_RESERVED);
-        self.write_and_wait(vec![self.put_meta(reserved)?])?;
+        let mut meta = Batch::with_capacity(Table::Journal, 1);
+        self.put_meta(&mut meta, reserved)?;
+        self.write_and_wait(meta)?;
         self.reserved.fetch_max(reserved, Relaxed);
         for batch in stale.chunks(RESEALED_PER_WRITE) {
-            let records = batch.iter().filter_map(|index| records.get(*index));
-            let changes = records.map(|(number, kept)| self.put(*number, kept));
-            self.write_and_wait(changes.collect::<Result<_, _>>()?)?;
+            let mut changes = Batch::with_capacity(Table::Journal, batch.len());
+            for (number, kept) in batch.iter().filter_map(|index| records.get(*index)) {
+                self.put(&mut changes, *number, kept)?;
+            }
+            self.write_and_wait(changes)?;
         }
         if !stale.is_empty() {
             let records = stale.len();
@@ -258,11 +256,12 @@ impl Durable {
         Ok(())
     }
 
-    fn write_and_wait(&self, changes: Vec<Change>) -> Result<(), JournalError> {
+    fn write_and_wait(&self, changes: Batch) -> Result<(), JournalError> {
         let (sender, told) = mpsc::sync_channel(1);
         // Nobody else has the receiver, so it is there until it was told.
         let done = move |result| drop(sender.send(result));
-        self.store.write(changes, Box::new(done));
+        self.store
+            .write(vec![Change::Batch(changes)], Box::new(done));
         let result = told.recv().unwrap_or(Err(StoreError::Closed));
         result.map_err(JournalError::from)
     }

@@ -95,31 +95,36 @@ impl Sealer {
         })
     }
 
-    /// The row of that number with the content that `write` appends, which is in memory in clear no
-    /// longer than that.
+    /// Appends the row of that number with the content that `write` appends, which is in memory in clear
+    /// no longer than that.
     ///
     /// # Errors
-    /// The content is longer than AES-GCM can take, 64 GiB.
+    /// The content is longer than AES-GCM can take, 64 GiB. What was appended is of no use then.
     pub(super) fn seal(
         &self,
         number: u64,
+        to: &mut Vec<u8>,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<Vec<u8>, Unspecified> {
+    ) -> Result<(), Unspecified> {
+        /// Of a usual row, so that none is moved and left behind in clear where memory grows.
+        const USUAL_BYTES: usize = 1_024;
         // At a billion rows a second it would run round after 500 years.
         let counter = self.counter.fetch_add(1, Relaxed);
-        let mut row = Vec::with_capacity(1_024);
-        row.push(FORM);
-        row.extend(self.id.to_bytes());
-        row.extend(self.salt);
-        row.extend(counter.to_be_bytes());
-        write(&mut row);
+        to.reserve(USUAL_BYTES);
+        let start = to.len();
+        to.push(FORM);
+        to.extend(self.id.to_bytes());
+        to.extend(self.salt);
+        to.extend(counter.to_be_bytes());
+        write(to);
+        let (_, row) = to.split_at_mut(start);
         let (head, content) = row.split_at_mut(HEAD_BYTES);
         let aad = Aad::from(authenticated(head, number));
         let tag = self
             .key
             .seal_in_place_separate_tag(nonce(counter), aad, content)?;
-        row.extend(tag.as_ref());
-        Ok(row)
+        to.extend(tag.as_ref());
+        Ok(())
     }
 }
 

@@ -184,13 +184,13 @@ impl Committer {
         let Ok(first) = self.writes.recv() else {
             return false;
         };
-        let mut changes = first.changes.len();
+        let mut changes = first.count;
         self.group.push(first);
         while changes < CHANGES_PER_COMMIT_MAX {
             let Ok(write) = self.writes.try_recv() else {
                 break;
             };
-            changes += write.changes.len();
+            changes += write.count;
             self.group.push(write);
         }
         let begun = Instant::now();
@@ -365,6 +365,7 @@ impl Change {
             Self::Put { table, .. }
             | Self::Remove { table, .. }
             | Self::RemoveBelow { table, .. } => *table,
+            Self::Batch(batch) => batch.table,
         }
     }
 }

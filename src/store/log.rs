@@ -22,11 +22,15 @@ use super::{
     segment::{Entries, Entry},
 };
 
+/// Of a page that holds one value, redb needs fewer bytes for itself. A page has a power of two of bytes and
+/// is cleared and written as a whole: a segment of a few bytes more would cost twice as much.
+const PAGE_HEAD_BYTES: usize = 64;
+
 /// When the log cuts and cleans itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// A segment is closed once it has so many bytes. Large ones cost redb less; a small one is sooner
-    /// dead as a whole, and takes less of its cache.
+    /// A segment has no more bytes, unless a row is larger by itself. Large ones cost redb less; a small
+    /// one is sooner dead as a whole, and takes less of its cache.
     pub(super) segment_bytes: usize,
     /// Dead bytes that are left where they are, because moving the living would cost more.
     pub(super) dead_bytes_min: u64,
@@ -40,7 +44,7 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) const STORE: Self = Self {
-        segment_bytes: 128 << 10,
+        segment_bytes: (128 << 10) - PAGE_HEAD_BYTES,
         dead_bytes_min: 4 << 20,
         moved_bytes_min: 256 << 10,
         removed_min: 1_024,
@@ -139,7 +143,7 @@ impl Log {
     ) -> Result<(), redb::Error> {
         let (mut written, first) = (0, self.next);
         for change in changes {
-            written += self.append(table, change.entry())?;
+            written += self.append_all(table, change)?;
         }
         let mut movable = (2 * written).max(self.limits.moved_bytes_min);
         let mut removable = (2 * (self.next - first + 1)).max(self.limits.removed_min);
@@ -152,6 +156,21 @@ impl Log {
         self.flush(table)
     }
 
+    fn append_all(
+        &mut self,
+        table: &mut Segments<'_, u64, &'static [u8]>,
+        change: &Change,
+    ) -> Result<u64, redb::Error> {
+        match change {
+            Change::Put { key, value, .. } => self.append(table, Entry::Put { key: *key, value }),
+            Change::Remove { key, .. } => self.append(table, Entry::Remove { key: *key }),
+            Change::RemoveBelow { key, .. } => self.append(table, Entry::RemoveBelow { key: *key }),
+            Change::Batch(batch) => batch
+                .entries()
+                .try_fold(0, |written, entry| Ok(written + self.append(table, entry)?)),
+        }
+    }
+
     /// Writes one change to the head; tells how many bytes that took. A row that is not there is not
     /// removed.
     fn append(
@@ -159,15 +178,14 @@ impl Log {
         table: &mut Segments<'_, u64, &'static [u8]>,
         entry: Entry<'_>,
     ) -> Result<u64, redb::Error> {
+        if self.body.len() + entry.bytes() > self.limits.segment_bytes {
+            self.flush(table)?;
+        }
         let before = self.body.len();
         if self.apply(entry) {
             entry.write(&mut self.body);
         }
-        let bytes = self.body.len() - before;
-        if self.body.len() >= self.limits.segment_bytes {
-            self.flush(table)?;
-        }
-        Ok(bytes as u64)
+        Ok((self.body.len() - before) as u64)
     }
 
     /// Notes what a change of the head does; whether it does anything.
@@ -346,16 +364,6 @@ fn places(table: &impl ReadableTable<u64, &'static [u8]>) -> Result<Vec<Place>, 
     }
     places.sort_unstable_by_key(|place| place.key);
     Ok(places)
-}
-
-impl Change {
-    fn entry(&self) -> Entry<'_> {
-        match self {
-            Self::Put { key, value, .. } => Entry::Put { key: *key, value },
-            Self::Remove { key, .. } => Entry::Remove { key: *key },
-            Self::RemoveBelow { key, .. } => Entry::RemoveBelow { key: *key },
-        }
-    }
 }
 
 fn tag(number: u64) -> SegmentTag {

@@ -12,6 +12,7 @@
 //! ```
 
 mod archive;
+mod batch;
 mod commit;
 mod compact;
 mod format;
@@ -38,6 +39,7 @@ use redb::{
 use tracing::error;
 
 pub use archive::Archive;
+pub use batch::Batch;
 
 use crate::metrics::StoreMetrics;
 use commit::{Committer, Opener};
@@ -155,6 +157,8 @@ pub enum Change {
         /// The lowest key that stays.
         key: u64,
     },
+    /// Many at once.
+    Batch(Batch),
 }
 
 impl Change {
@@ -162,6 +166,15 @@ impl Change {
         match self {
             Self::Put { value, .. } => value.len(),
             Self::Remove { .. } | Self::RemoveBelow { .. } => 0,
+            Self::Batch(batch) => batch.bytes(),
+        }
+    }
+
+    /// As how many it counts.
+    fn count(&self) -> usize {
+        match self {
+            Self::Put { .. } | Self::Remove { .. } | Self::RemoveBelow { .. } => 1,
+            Self::Batch(batch) => batch.len(),
         }
     }
 }
@@ -240,6 +253,7 @@ impl OpenError {
 /// One write on its way to the disk.
 struct Write {
     changes: Vec<Change>,
+    count: usize,
     bytes: usize,
     done: Done,
 }
@@ -355,13 +369,15 @@ impl Store {
         if !self.is_healthy() {
             return done(Err(StoreError::OutOfService(shared.failure())));
         }
+        let count = changes.iter().map(Change::count).sum();
         let bytes = changes.iter().map(Change::bytes).sum();
-        if !shared.reserve(changes.len(), bytes) {
+        if !shared.reserve(count, bytes) {
             shared.metrics.refused.increment(1);
             return done(Err(StoreError::Full));
         }
         let write = Write {
             changes,
+            count,
             bytes,
             done,
         };
@@ -478,7 +494,7 @@ impl Shared {
     }
 
     fn release(&self, write: &Write) {
-        self.changes_waiting.fetch_sub(write.changes.len(), Relaxed);
+        self.changes_waiting.fetch_sub(write.count, Relaxed);
         self.bytes_waiting.fetch_sub(write.bytes, Relaxed);
     }
 }

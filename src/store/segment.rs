@@ -21,6 +21,15 @@ pub(super) enum Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// How many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        const KIND_AND_KEY: usize = 1 + size_of::<u64>();
+        match *self {
+            Self::Put { value, .. } => KIND_AND_KEY + size_of::<u32>() + value.len(),
+            Self::Remove { .. } | Self::RemoveBelow { .. } => KIND_AND_KEY,
+        }
+    }
+
     /// Appends it. A value of 4 GiB does not fit, and none passes the limits of the store.
     pub(super) fn write(&self, to: &mut Vec<u8>) {
         let (kind, key) = match *self {
@@ -110,7 +119,9 @@ mod tests {
         ];
         let (mut segment, mut ends) = (Vec::new(), vec![0]);
         for entry in entries {
+            let before = segment.len();
             entry.write(&mut segment);
+            assert_eq!(segment.len() - before, entry.bytes());
             ends.push(segment.len());
         }
         let read: Vec<_> = Entries::of(&segment).map(Result::unwrap).collect();

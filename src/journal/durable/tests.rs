@@ -291,12 +291,18 @@ proptest! {
     }
 }
 
+fn sealed(sealer: &Sealer, number: u64, write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut row = Vec::new();
+    sealer.seal(number, &mut row, write).unwrap();
+    row
+}
+
 #[test]
 fn a_row_is_read_under_its_own_number_only_and_not_after_any_change() {
     let keys = keys(KEY, &[]);
     let payment = kept("order-1", Stage::Sending);
     let sealer = Sealer::new(&keys).unwrap();
-    let row = sealer.seal(7, |to| record::encode(&payment, to)).unwrap();
+    let row = sealed(&sealer, 7, |to| record::encode(&payment, to));
     let mut reader = Reader::new(&keys);
     assert!(reader.read(7, &row).is_ok());
     let moved = reader.read(8, &row).err().unwrap();
@@ -334,7 +340,7 @@ fn no_two_rows_are_sealed_with_one_nonce_under_one_key() {
     let mut heads = std::collections::HashSet::new();
     for sealer in &openings {
         for _ in 0..100 {
-            let row = sealer.seal(1, |to| to.push(1)).unwrap();
+            let row = sealed(sealer, 1, |to| to.push(1));
             // The salt, which decides the key, and the counter.
             assert!(heads.insert(row[5..29].to_vec()));
         }
@@ -514,7 +520,7 @@ fn a_journal_whose_own_row_is_gone_is_not_begun_anew() {
     put_raw(
         &file,
         5,
-        sealer.seal(5, |to| record::encode(&payment, to)).unwrap(),
+        sealed(&sealer, 5, |to| record::encode(&payment, to)),
     );
     let error = refused(&file, keys.clone());
     assert!(

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use redb::{Database, ReadableDatabase as _, TableDefinition, backends::InMemoryBackend};
 
 use super::*;
-use crate::store::Table;
+use crate::store::{Batch, Table};
 
 const TABLE: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("log");
 
@@ -57,10 +57,15 @@ impl Case {
     }
 
     fn stored_bytes(&self) -> usize {
+        self.segments_bytes().iter().sum()
+    }
+
+    fn segments_bytes(&self) -> Vec<usize> {
         let transaction = self.database.begin_read().unwrap();
         let table = transaction.open_table(TABLE).unwrap();
         let segments = table.iter().unwrap();
-        segments.map(|own| own.unwrap().1.value().len()).sum()
+        let bytes = segments.map(|own| own.unwrap().1.value().len());
+        bytes.collect()
     }
 
     /// Puts a segment there that no log wrote.
@@ -186,6 +191,36 @@ fn a_row_that_is_removed_does_not_come_back_when_its_removal_is_cleaned_away() {
         case.restart();
         assert_eq!(case.rows(), [(1, vec![1; 10])]);
     }
+}
+
+#[test]
+fn a_segment_fits_its_page_unless_a_row_is_larger_by_itself() {
+    let mut case = Case::new();
+    let rows = (0..50).map(|key| put(key, vec![1; key as usize]));
+    let large = [put(50, vec![1; 300]), put(51, vec![1])];
+    case.write(&rows.chain(large).collect::<Vec<_>>());
+    let segments = case.segments_bytes();
+    let too_large = segments.iter().filter(|own| **own > SMALL.segment_bytes);
+    assert_eq!(too_large.collect::<Vec<_>>(), [&313]);
+    assert!(segments.len() < 30, "{segments:?}");
+}
+
+#[test]
+fn a_batch_does_what_its_changes_would_do_one_by_one() {
+    let mut case = Case::new();
+    let mut batch = Batch::with_capacity(Table::Seen, 4);
+    let value = |value: u8| {
+        move |to: &mut Vec<u8>| {
+            to.extend([value; 10]);
+            Ok::<_, ()>(())
+        }
+    };
+    batch.put(1, value(1)).unwrap();
+    batch.put(2, value(2)).unwrap();
+    batch.remove(1);
+    batch.put(3, value(3)).unwrap();
+    case.write(&[put(2, vec![9]), Change::Batch(batch), remove(3)]);
+    assert_eq!(case.rows(), [(2, vec![2; 10])]);
 }
 
 #[test]
