@@ -57,6 +57,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".sampan.v1.SubmitResults",
             "crate::rpc::messaging::EncodedResults",
         )
+        .extern_path(
+            ".sampan.v1.PaymentResults",
+            "crate::rpc::payments::EncodedPayments",
+        )
         .codec_path("crate::rpc::codec::Codec")
         .build_client(false)
         .compile_fds(descriptors)?;

@@ -1,5 +1,6 @@
 //! The Payments service: financial requests to banks, their reversal and their look-up.
 
+mod results;
 pub(super) mod translate;
 
 use std::{sync::Arc, time::Instant};
@@ -7,14 +8,15 @@ use std::{sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+pub(crate) use self::results::EncodedPayments;
 use super::{
     auth,
     client::Kind,
     deadline::Deadlines,
     fault::Fault,
     proto::{
-        self, LookupRequest, LookupResult, PaymentResult, PaymentResults, ReverseRequest,
-        TransactBatch, TransactRequest,
+        self, LookupRequest, LookupResult, PaymentResult, ReverseRequest, TransactBatch,
+        TransactRequest,
     },
     services::Services,
     settings::RpcSettings,
@@ -68,10 +70,10 @@ impl proto::payments_server::Payments for PaymentsService {
     ) -> Result<Response<PaymentResult>, Status> {
         let client = auth::caller(&request)?;
         let transactions = self.transactions(self.deadlines.within_call(request.metadata()));
-        Pipeline::new(transactions, client, 1)
+        let (id, answer) = Pipeline::new(transactions, client, 1)
             .exchange(request.into_inner())
-            .await
-            .map(Response::new)
+            .await?;
+        Ok(Response::new(translate::payment_result(&id, answer)))
     }
 
     async fn transact_stream(
@@ -141,7 +143,7 @@ impl Traffic for Transactions {
     type Request = TransactRequest;
     type Down = PaymentRequest;
     type Outcome = PaymentAnswer;
-    type Answer = PaymentResult;
+    type Answer = (Arc<str>, PaymentAnswer);
 
     fn id(request: &TransactRequest) -> Arc<str> {
         request.payment_id.as_str().into()
@@ -176,20 +178,20 @@ impl Traffic for Transactions {
         PaymentAnswer::not_sent(reason, detail)
     }
 
-    fn answer(id: Arc<str>, outcome: PaymentAnswer) -> PaymentResult {
-        translate::payment_result(&id, outcome)
+    fn answer(id: Arc<str>, outcome: PaymentAnswer) -> (Arc<str>, PaymentAnswer) {
+        (id, outcome)
     }
 }
 
 impl Batched for Transactions {
     type Batch = TransactBatch;
-    type Answers = PaymentResults;
+    type Answers = EncodedPayments;
 
     fn requests(batch: TransactBatch) -> Vec<TransactRequest> {
         batch.requests
     }
 
-    fn answers(results: Vec<PaymentResult>) -> PaymentResults {
-        PaymentResults { results }
+    fn answers(told: Vec<(Arc<str>, PaymentAnswer)>) -> EncodedPayments {
+        EncodedPayments::of(told)
     }
 }

@@ -277,10 +277,14 @@ fn stan(stan: Stan) -> String {
     stan.to_string()
 }
 
+/// Whether the value of an element is told as text.
+pub(super) fn is_text(value: &[u8]) -> bool {
+    value.iter().all(|octet| matches!(octet, b' '..=b'~'))
+}
+
 fn told_element((number, value): (u8, &[u8])) -> proto::Element {
-    let printable = value.iter().all(|b| matches!(b, b' '..=b'~'));
     let value = match str::from_utf8(value) {
-        Ok(text) if printable => element::Value::Text(text.to_owned()),
+        Ok(text) if is_text(value) => element::Value::Text(text.to_owned()),
         _ => element::Value::Binary(Bytes::copy_from_slice(value)),
     };
     proto::Element {
