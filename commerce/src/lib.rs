@@ -1,6 +1,8 @@
-//! The place of the purchase logic: ledger, stock, S2Sell, purchase by SMS and by web.
+//! The purchase logic: today the books that it stands on.
 //!
 //! It stands on top of the router and uses nothing of it but the RPC contract in `proto/`: no
 //! module of the `sampan` crate is imported here, now or later, so that an upstream service in
 //! another language could do the same work. `docs/ARCHITECTURE.md` says where it stands and why
-//! it is a process of its own.
+//! it is a process of its own; `docs/COMMERCE.md` says what is there.
+
+pub mod store;

@@ -1,0 +1,6 @@
+//! The rules of the books, each held on a SQLite file and on a real PostgreSQL server.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod databases;
+mod store;
