@@ -5,4 +5,8 @@
 //! another language could do the same work. `docs/ARCHITECTURE.md` says where it stands and why
 //! it is a process of its own; `docs/COMMERCE.md` says what is there.
 
+pub mod ledger;
+pub mod moment;
+pub mod money;
 pub mod store;
+pub mod word;

@@ -23,7 +23,12 @@ struct Step {
 }
 
 /// In the order in which they are made; a step's number is its place.
-const STEPS: &[Step] = &[];
+const STEPS: &[Step] = &[Step {
+    description: "ledger",
+    tables: include_str!("../../migrations/1-ledger.sql"),
+    sqlite: include_str!("../../migrations/1-ledger.sqlite.sql"),
+    postgres: include_str!("../../migrations/1-ledger.postgres.sql"),
+}];
 
 pub(super) async fn run(dialect: Dialect, pool: &AnyPool) -> Result<(), MigrateError> {
     Migrator::new(Steps(dialect)).await?.run(pool).await

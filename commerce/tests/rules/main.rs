@@ -2,5 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod books;
 mod databases;
+mod holds;
+mod interleavings;
+mod ledger;
 mod store;
