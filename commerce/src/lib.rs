@@ -5,8 +5,11 @@
 //! another language could do the same work. `docs/ARCHITECTURE.md` says where it stands and why
 //! it is a process of its own; `docs/COMMERCE.md` says what is there.
 
+pub mod catalogue;
 pub mod ledger;
 pub mod moment;
 pub mod money;
+pub mod seal;
+pub mod stock;
 pub mod store;
 pub mod word;

@@ -1,9 +1,7 @@
 //! The short words that name things in the books: who, which sale, which card type.
 //!
-//! A word is checked once, where it comes in. None can hold a blank, a quotation mark or a slash, so
-//! it may stand in an account's name, a URL or a log line as it is.
-
-use std::{fmt, str::FromStr};
+//! A word is checked once, where it comes in. Those of this file hold no blank, quotation mark or
+//! slash, so they may stand in an account's name, a URL or a log line as they are.
 
 /// Why a text is not such a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,6 +9,15 @@ use std::{fmt, str::FromStr};
 pub struct WordFault {
     characters: &'static str,
     length_max: usize,
+}
+
+impl WordFault {
+    pub(crate) fn new(characters: &'static str, length_max: usize) -> Self {
+        Self {
+            characters,
+            length_max,
+        }
+    }
 }
 
 /// Declares a word: its characters, in words and as a rule, and its greatest length.
@@ -30,42 +37,45 @@ macro_rules! word {
             }
         }
 
-        impl FromStr for $name {
-            type Err = WordFault;
+        impl std::str::FromStr for $name {
+            type Err = $crate::word::WordFault;
 
-            fn from_str(text: &str) -> Result<Self, WordFault> {
-                let rule: fn(u8) -> bool = $rule;
-                if (1..=Self::LENGTH_MAX).contains(&text.len()) && text.bytes().all(rule) {
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let rule: fn(char) -> bool = $rule;
+                let length = text.chars().count();
+                if (1..=Self::LENGTH_MAX).contains(&length) && text.chars().all(rule) {
                     return Ok(Self(text.to_owned()));
                 }
-                Err(WordFault { characters: $characters, length_max: Self::LENGTH_MAX })
+                Err($crate::word::WordFault::new($characters, Self::LENGTH_MAX))
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
     };
 }
 
+pub(crate) use word;
+
 word! {
     /// Who or what an account belongs to: a customer, an agent, a bank, a purchase.
     Id, 64, "letters, digits, '.', '_' and '-'",
-    |byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
+    |char| char.is_ascii_alphanumeric() || "._-".contains(char)
 }
 
 word! {
     /// What an entry is known by, chosen by whoever makes it; one reference is one entry.
     Reference, 128, "letters, digits, '.', '_', '-' and ':'",
-    |byte| byte.is_ascii_alphanumeric() || b"._-:".contains(&byte)
+    |char| char.is_ascii_alphanumeric() || "._-:".contains(char)
 }
 
 word! {
     /// A kind of card, as `MOBI100`; it never changes.
     CardTypeId, 20, "capital letters and digits",
-    |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()
+    |char| char.is_ascii_uppercase() || char.is_ascii_digit()
 }
 
 #[cfg(test)]

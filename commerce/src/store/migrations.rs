@@ -23,12 +23,20 @@ struct Step {
 }
 
 /// In the order in which they are made; a step's number is its place.
-const STEPS: &[Step] = &[Step {
-    description: "ledger",
-    tables: include_str!("../../migrations/1-ledger.sql"),
-    sqlite: include_str!("../../migrations/1-ledger.sqlite.sql"),
-    postgres: include_str!("../../migrations/1-ledger.postgres.sql"),
-}];
+const STEPS: &[Step] = &[
+    Step {
+        description: "ledger",
+        tables: include_str!("../../migrations/1-ledger.sql"),
+        sqlite: include_str!("../../migrations/1-ledger.sqlite.sql"),
+        postgres: include_str!("../../migrations/1-ledger.postgres.sql"),
+    },
+    Step {
+        description: "stock",
+        tables: include_str!("../../migrations/2-stock.sql"),
+        sqlite: include_str!("../../migrations/2-stock.sqlite.sql"),
+        postgres: include_str!("../../migrations/2-stock.postgres.sql"),
+    },
+];
 
 pub(super) async fn run(dialect: Dialect, pool: &AnyPool) -> Result<(), MigrateError> {
     Migrator::new(Steps(dialect)).await?.run(pool).await

@@ -1,10 +1,17 @@
 //! The rules of the books, each held on a SQLite file and on a real PostgreSQL server.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod books;
+mod catalogue;
 mod databases;
 mod holds;
 mod interleavings;
 mod ledger;
+mod shop;
+mod stock;
 mod store;
