@@ -5,10 +5,13 @@
 //! another language could do the same work. `docs/ARCHITECTURE.md` says where it stands and why
 //! it is a process of its own; `docs/COMMERCE.md` says what is there.
 
+pub mod agents;
 pub mod catalogue;
 pub mod ledger;
 pub mod moment;
 pub mod money;
+pub mod s2sell;
+pub mod sales;
 pub mod seal;
 pub mod stock;
 pub mod store;

@@ -186,6 +186,25 @@ pub async fn balance(
     }
 }
 
+/// What can be taken from an account before it meets its floor; nothing of one without a floor,
+/// because that is not somebody's to spend.
+///
+/// # Errors
+/// The database.
+pub async fn spendable(
+    connection: &mut AnyConnection,
+    account: &Account,
+) -> Result<Vnd, LedgerError> {
+    let select =
+        sqlx::query("SELECT balance - COALESCE(floor, balance) FROM account WHERE name = $1")
+            .bind(account.to_string())
+            .fetch_optional(connection);
+    match select.await.map_err(at("account"))? {
+        Some(row) => Ok(Vnd::new(row.try_get(0).map_err(at("account"))?)?),
+        None => Ok(Vnd::ZERO),
+    }
+}
+
 /// Gives an account other limits.
 ///
 /// # Errors

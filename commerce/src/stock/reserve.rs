@@ -5,7 +5,7 @@
 
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
-use super::{Card, FREE, StockError, today, unfit};
+use super::{Card, FREE, Serial, StockError, today, unfit};
 use crate::{
     moment::UnixMs,
     seal::{self, Keys},
@@ -105,6 +105,32 @@ pub async fn handed_out(
         .bind(reservation.as_str())
         .fetch_all(connection);
     cards(keys, &rows.await.map_err(at("card"))?)
+}
+
+/// The card that was handed out with that serial, and the reservation that it was handed out for.
+///
+/// # Errors
+/// Its PIN code cannot be opened.
+pub async fn handed_out_card(
+    connection: &mut AnyConnection,
+    keys: &Keys,
+    card_type: &CardTypeId,
+    serial: &Serial,
+) -> Result<Option<(Id, Card)>, StockError> {
+    let select = "SELECT card_type, serial, printed, pin, expires_on, account_no, reservation
+        FROM card WHERE card_type = $1 AND serial = $2 AND state = 'sold'";
+    let row = sqlx::query(select)
+        .bind(card_type.as_str())
+        .bind(serial.key())
+        .fetch_optional(connection);
+    let Some(row) = row.await.map_err(at("card"))? else {
+        return Ok(None);
+    };
+    let reservation: String = row.try_get(6).map_err(at("card"))?;
+    let reservation = reservation
+        .parse()
+        .map_err(|_| unfit("a reservation that is none"))?;
+    Ok(Some((reservation, card(keys, &row)?)))
 }
 
 /// In the order in which they were reserved.

@@ -22,6 +22,23 @@ struct Step {
     postgres: &'static str,
 }
 
+/// The words of the tables in which the databases differ.
+const SQLITE: [(&str, &str); 4] = [
+    ("{integer}", "INTEGER"),
+    ("{bytes}", "BLOB"),
+    ("{strict}", "STRICT"),
+    ("{identity}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+];
+const POSTGRES: [(&str, &str); 4] = [
+    ("{integer}", "BIGINT"),
+    ("{bytes}", "BYTEA"),
+    ("{strict}", ""),
+    (
+        "{identity}",
+        "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    ),
+];
+
 /// In the order in which they are made; a step's number is its place.
 const STEPS: &[Step] = &[
     Step {
@@ -35,6 +52,12 @@ const STEPS: &[Step] = &[
         tables: include_str!("../../migrations/2-stock.sql"),
         sqlite: include_str!("../../migrations/2-stock.sqlite.sql"),
         postgres: include_str!("../../migrations/2-stock.postgres.sql"),
+    },
+    Step {
+        description: "sales",
+        tables: include_str!("../../migrations/3-sales.sql"),
+        sqlite: "",
+        postgres: "",
     },
 ];
 
@@ -59,11 +82,14 @@ impl MigrationSource<'static> for Steps {
 }
 
 fn text(step: &Step, dialect: Dialect) -> String {
-    let (integer, bytes, strict, triggers) = match dialect {
-        Dialect::Sqlite => ("INTEGER", "BLOB", "STRICT", step.sqlite),
-        Dialect::Postgres => ("BIGINT", "BYTEA", "", step.postgres),
+    let (words, triggers) = match dialect {
+        Dialect::Sqlite => (SQLITE, step.sqlite),
+        Dialect::Postgres => (POSTGRES, step.postgres),
     };
-    let tables = step.tables.replace("{integer}", integer);
-    let tables = tables.replace("{bytes}", bytes).replace("{strict}", strict);
+    let tables = words
+        .iter()
+        .fold(step.tables.to_owned(), |tables, (word, own)| {
+            tables.replace(word, own)
+        });
     format!("{tables}\n{triggers}")
 }

@@ -12,6 +12,7 @@ mod databases;
 mod holds;
 mod interleavings;
 mod ledger;
+mod s2sell;
 mod shop;
 mod stock;
 mod store;

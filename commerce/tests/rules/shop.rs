@@ -76,30 +76,32 @@ pub(crate) async fn furnish(store: &Store) {
     write.commit().await.unwrap();
 }
 
-/// Imports lines of `serial,PIN code,expiry`.
-pub(crate) async fn import_with(
+/// Imports lines of `serial,PIN code,expiry` at a time.
+pub(crate) async fn import_at(
     store: &Store,
     keys: &Keys,
     card_type: &str,
     lines: &[&str],
+    now: UnixMs,
 ) -> Result<usize, StockError> {
     let text = format!(
         "CARDSERIESNO,CARDPINCODE,CARDEXPIREDATE\n{}",
         lines.join("\n")
     );
-    let file = CardFile::parse(text.as_bytes(), Day::of(NOW).unwrap()).unwrap();
+    let file = CardFile::parse(text.as_bytes(), Day::of(now).unwrap()).unwrap();
     let mut write = store.write().await?;
     let imported = stock::import(&mut write, keys, &type_id(card_type), &file).await?;
     write.commit().await?;
     Ok(imported)
 }
 
+/// The same now, under one key.
 pub(crate) async fn import(
     store: &Store,
     card_type: &str,
     lines: &[&str],
 ) -> Result<usize, StockError> {
-    import_with(store, &keys(), card_type, lines).await
+    import_at(store, &keys(), card_type, lines, NOW).await
 }
 
 /// The lines of a file that are refused.

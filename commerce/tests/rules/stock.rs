@@ -15,7 +15,7 @@ use crate::{
     books::{NOW, by_hand},
     databases::on_both,
     shop::{
-        LATER, furnish, hand_out, id, import, import_with, keys, refused, reserve, rotated_keys,
+        LATER, furnish, hand_out, id, import, import_at, keys, refused, reserve, rotated_keys,
         second_keys, type_id,
     },
 };
@@ -180,7 +180,7 @@ on_both! {
         import(&store, "MOBI10", &THREE).await.unwrap();
         reserve(&store, "p1", 1, NOW).await;
         hand_out(&store, "p1", NOW).await;
-        let again = import_with(&store, &rotated_keys(), "MOBI10", &["s4,222,2030-01-01"]).await;
+        let again = import_at(&store, &rotated_keys(), "MOBI10", &["s4,222,2030-01-01"], NOW).await;
         assert_eq!(refused(again), [(2, LineReason::PinKnown)]);
 
         let mut read = store.read().await.unwrap();
@@ -201,7 +201,7 @@ on_both! {
         let cards = stock::handed_out(&mut read, &second_keys(), &id("p1")).await.unwrap();
         assert_eq!(cards[0].pin.reveal(), "111");
         drop(read);
-        let again = import_with(&store, &second_keys(), "MOBI10", &["s4,222,2030-01-01"]).await;
+        let again = import_at(&store, &second_keys(), "MOBI10", &["s4,222,2030-01-01"], NOW).await;
         assert_eq!(refused(again), [(2, LineReason::PinKnown)]);
     }
 
