@@ -5,7 +5,8 @@
 //! say so and pass, unless `SAMPAN_REQUIRE_POSTGRES=1`.
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, File},
     io::{BufRead as _, BufReader},
     os::unix::fs::{MetadataExt as _, chown},
     path::{Path, PathBuf},
@@ -77,18 +78,20 @@ struct Server {
     _keeper: Child,
 }
 
-/// Starts a server in the folder `$2` with the programs of the folder `$1`, says so, and takes
-/// both away at the end of its input.
+/// Starts the server in the folder `$2` with the programs of the folder `$1`, says so, and takes both
+/// away at the end of its input.
 const KEEPER: &str = r#"
 trap '' INT TERM
 cd "$2"
-{
-    "$1/initdb" --no-sync --auth=trust --username=commerce --encoding=UTF8 -D data &&
-    "$1/pg_ctl" -w -D data -l log -o "-k '$2' -c listen_addresses= -c fsync=off" start
-} >start.log 2>&1 </dev/null && echo ready || cat start.log log >&2
+"$1/pg_ctl" -w -D data -l log -o "-k '$2' -c listen_addresses= -c fsync=off" start \
+    >start.log 2>&1 </dev/null && echo ready
 read -r _
 "$1/pg_ctl" -D data -m immediate stop >stop.log 2>&1
 cd / && rm -rf "$2"
+"#;
+
+const INITDB: &str = r#"
+exec "$1/initdb" --no-sync --auth=trust --username=commerce --encoding=UTF8 -D "$2/data"
 "#;
 
 impl Server {
@@ -104,19 +107,26 @@ impl Server {
         };
         let folder = tempfile::Builder::new()
             .prefix("sampan-postgres-")
-            .tempdir();
-        let folder = folder.unwrap().keep();
-        let mut keeper = shell_of_a_user_that_postgres_takes(&folder)
-            .args(["-c", KEEPER, "keeper"])
-            .args([&programs, &folder])
+            .tempdir()
+            .unwrap()
+            .keep();
+        let user = User::that_postgres_takes();
+        user.own(&folder);
+        fill(&user, &programs, &folder);
+        // A runner of tests waits for whoever holds a test's outputs, so the keeper has its own.
+        let errors = File::create(folder.join("keeper.log")).unwrap();
+        let mut keeper = user
+            .shell(KEEPER, &programs, &folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(errors)
             .spawn()
             .unwrap();
         let mut said = String::new();
         let output = keeper.stdout.take().unwrap();
         BufReader::new(output).read_line(&mut said).unwrap();
-        assert_eq!(said, "ready\n", "PostgreSQL does not start");
+        let why = || fs::read_to_string(folder.join("start.log"));
+        assert_eq!(said, "ready\n", "PostgreSQL does not start: {:?}", why());
         Some(Self {
             folder,
             _keeper: keeper,
@@ -140,20 +150,71 @@ fn programs() -> Option<PathBuf> {
     })
 }
 
-/// PostgreSQL refuses to run as root; the user `postgres` is there where Debian's package is.
-fn shell_of_a_user_that_postgres_takes(folder: &Path) -> Command {
-    if fs::metadata("/proc/self").unwrap().uid() != 0 {
-        return Command::new("sh");
+/// Gives a server its empty databases. They are made once and copied, because making them takes seconds
+/// and some runners start a process for each test.
+fn fill(user: &User, programs: &Path, folder: &Path) {
+    let version = programs.parent().and_then(Path::file_name).unwrap();
+    let made = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let made = made.join(format!("postgres-{}", version.display()));
+    let copy = |from: &Path, to: &Path| {
+        let copied = Command::new("cp").arg("-a").args([from, to]).status();
+        assert!(copied.unwrap().success());
+    };
+    if made.exists() {
+        return copy(&made, &folder.join("data"));
     }
-    let users = fs::read_to_string("/etc/passwd").unwrap();
-    let user = users.lines().find(|line| line.starts_with("postgres:"));
-    let mut fields = user.unwrap().split(':').skip(2);
-    let mut id = || fields.next().unwrap().parse().unwrap();
-    let (user, group): (u32, u32) = (id(), id());
-    chown(folder, Some(user), Some(group)).unwrap();
-    let mut command = Command::new("setpriv");
-    command
-        .args([format!("--reuid={user}"), format!("--regid={group}")])
-        .args(["--clear-groups", "sh"]);
-    command
+    let initdb = user.shell(INITDB, programs, folder).output().unwrap();
+    assert!(initdb.status.success(), "{initdb:?}");
+    // Another process may be doing the same; the first one's stays.
+    let own = made.with_extension(std::process::id().to_string());
+    copy(&folder.join("data"), &own);
+    if fs::rename(&own, &made).is_err() {
+        fs::remove_dir_all(&own).unwrap();
+    }
+}
+
+/// As whom PostgreSQL runs. It refuses to run as root; Debian's package brings the user `postgres`.
+enum User {
+    Ours,
+    Other { user: u32, group: u32 },
+}
+
+impl User {
+    fn that_postgres_takes() -> Self {
+        if fs::metadata("/proc/self").unwrap().uid() != 0 {
+            return Self::Ours;
+        }
+        let users = fs::read_to_string("/etc/passwd").unwrap();
+        let line = users.lines().find(|line| line.starts_with("postgres:"));
+        let mut fields = line.unwrap().split(':').skip(2);
+        let mut id = || fields.next().unwrap().parse().unwrap();
+        Self::Other {
+            user: id(),
+            group: id(),
+        }
+    }
+
+    fn own(&self, folder: &Path) {
+        if let Self::Other { user, group } = self {
+            chown(folder, Some(*user), Some(*group)).unwrap();
+        }
+    }
+
+    fn shell(&self, script: &str, programs: &Path, folder: &Path) -> Command {
+        let mut command = match self {
+            Self::Ours => Command::new("sh"),
+            Self::Other { user, group } => {
+                let mut command = Command::new("setpriv");
+                command
+                    .args([format!("--reuid={user}"), format!("--regid={group}")])
+                    .args(["--clear-groups", "sh"]);
+                command
+            }
+        };
+        command
+            .current_dir(folder)
+            .args(["-c", script, "sh"])
+            .args([programs, folder]);
+        command
+    }
 }
