@@ -1,6 +1,8 @@
 //! The shapes of the answers: the fields in the order of the specification's examples, all of them
 //! strings.
 
+use std::fmt::Display;
+
 use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -11,7 +13,7 @@ use crate::{
     agents::AgentError,
     catalogue::{CatalogueError, Category, Offer},
     sales::{Sale, SaleError, Short},
-    stock::{Card, StockError},
+    stock::Card,
     store::StoreError,
 };
 
@@ -59,7 +61,7 @@ impl Code {
     }
 }
 
-/// Why there is no other answer. Nothing was sold.
+/// Why there is no other answer.
 #[derive(Debug)]
 pub(super) struct ApiError {
     code: Code,
@@ -74,8 +76,9 @@ impl ApiError {
         }
     }
 
-    /// The caller hears no more of our tables than that.
-    fn internal() -> Self {
+    /// The cause is for the operator; the caller hears nothing of our tables.
+    fn internal(cause: &dyn Display) -> Self {
+        tracing::error!(%cause, "an S2Sell call failed");
         Self::new(Code::Internal, "the service cannot do this now")
     }
 
@@ -89,10 +92,9 @@ impl ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        if error.is_busy() {
-            Self::busy()
-        } else {
-            Self::internal()
+        match error {
+            error if error.is_busy() => Self::busy(),
+            error => Self::internal(&error),
         }
     }
 }
@@ -101,21 +103,14 @@ impl From<AgentError> for ApiError {
     fn from(error: AgentError) -> Self {
         match error {
             AgentError::Store(error) => error.into(),
-            AgentError::Randomness => Self::internal(),
+            AgentError::Randomness => Self::internal(&error),
         }
     }
 }
 
 impl From<CatalogueError> for ApiError {
     fn from(error: CatalogueError) -> Self {
-        match error {
-            CatalogueError::Store(error) | CatalogueError::Stock(StockError::Store(error)) => {
-                error.into()
-            }
-            CatalogueError::Fixed(_) | CatalogueError::Money(_) | CatalogueError::Stock(_) => {
-                Self::internal()
-            }
-        }
+        SaleError::from(error).into()
     }
 }
 
@@ -127,7 +122,7 @@ impl From<SaleError> for ApiError {
             SaleError::Deposit => Code::Deposit,
             SaleError::KeyUsed => Code::KeyUsed,
             error if error.is_busy() => return Self::busy(),
-            _ => return Self::internal(),
+            error => return Self::internal(error),
         };
         Self::new(code, error.to_string())
     }
@@ -287,7 +282,7 @@ pub(super) fn card(number: i64, card: &Card) -> Result<Response, ApiError> {
 
 /// What holds PIN codes must not be kept on the way.
 fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, ApiError> {
-    let text = serde_json::to_string(body).map_err(|_| ApiError::internal())?;
+    let text = serde_json::to_string(body).map_err(|error| ApiError::internal(&error))?;
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),

@@ -3,7 +3,7 @@
 use commerce::store::{Location, Store, StoreError};
 use sqlx::{Executor as _, Row as _};
 
-use crate::databases::{on_both, sqlite};
+use crate::databases::{on_both, postgres, sqlite};
 
 on_both! {
     async fn what_is_committed_stays_and_what_is_dropped_is_undone(store: Store) {
@@ -47,6 +47,25 @@ on_both! {
         let (first, second) = tokio::join!(store.read(), again.read());
         first.unwrap();
         second.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_a_later_version_is_refused_and_left_as_it_is() {
+    let (_folder, sqlite) = sqlite();
+    for location in [Some(sqlite), postgres().await].into_iter().flatten() {
+        let store = Store::open(&location).await.unwrap();
+        let later = "INSERT INTO _sqlx_migrations
+                (version, description, success, checksum, execution_time)
+            SELECT 99, 'later', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
+        crate::books::by_hand(&store, &[later]).await.unwrap();
+        store.close().await;
+        let error = Store::open(&location).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unmigrated { .. }), "{error}");
+        assert!(
+            error.to_string().contains("run the version that made them"),
+            "{error}"
+        );
     }
 }
 
