@@ -9,7 +9,7 @@ use super::{Card, FREE, Serial, StockError, today, unfit};
 use crate::{
     moment::UnixMs,
     seal::{self, Keys},
-    store::{Dialect, Write, at},
+    store::{Write, at},
     word::{CardTypeId, Id},
 };
 
@@ -26,12 +26,7 @@ pub async fn reserve(
     until: UnixMs,
     now: UnixMs,
 ) -> Result<u64, StockError> {
-    // Buyers at the same moment take different cards and do not wait for each other. In SQLite
-    // there is one writer anyway.
-    let skip = match write.dialect() {
-        Dialect::Sqlite => "",
-        Dialect::Postgres => "FOR UPDATE SKIP LOCKED",
-    };
+    let skip = write.dialect().skip_taken();
     let free = FREE.replace("{now}", "$5");
     let update = format!(
         "WITH next AS MATERIALIZED (

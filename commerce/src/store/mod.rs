@@ -1,7 +1,7 @@
 //! The database: a SQLite file, or a PostgreSQL server where more than one machine takes part.
 //!
 //! Every statement above is one text that both understand. What differs stays in here: how to connect,
-//! how to begin a change, and a few words of the schema. Nothing here knows what the tables mean.
+//! how to begin a change, how to pass over rows that others take, and a few words of the schema. Nothing here knows what the tables mean.
 
 mod error;
 mod location;
@@ -28,6 +28,9 @@ const SQLITE_READERS_MAX: u32 = 4;
 /// How long a caller waits for a connection or a lock before it hears that the store is busy. Longer
 /// than any change takes, shorter than a customer's patience.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// SQLite has one writer, and a reader that wrote would stand in its way.
+const SQLITE_READS_ONLY: &str = "PRAGMA query_only = ON";
 
 /// Which of the two databases it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +65,15 @@ impl Dialect {
             Self::Postgres => "BEGIN ISOLATION LEVEL READ COMMITTED",
         }
     }
+
+    /// At the end of a SELECT of rows that are about to be taken: changes at the same moment take
+    /// different ones and do not wait for each other. In SQLite there is one writer anyway.
+    pub(crate) fn skip_taken(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
 }
 
 /// An open database with the tables of this version.
@@ -84,12 +96,14 @@ impl Store {
         let dialect = location.dialect();
         let (writers, readers) = match dialect {
             Dialect::Sqlite => {
-                let writer = pool(dialect, &options, 1).await.map_err(unopened)?;
-                let readers = pool(dialect, &options, SQLITE_READERS_MAX).await;
-                (writer, readers.map_err(unopened)?)
+                let writer = pool(&options, 1, vec![dialect.greeting()]).await;
+                let greetings = vec![dialect.greeting(), SQLITE_READS_ONLY];
+                let readers = pool(&options, SQLITE_READERS_MAX, greetings).await;
+                (writer.map_err(unopened)?, readers.map_err(unopened)?)
             }
             Dialect::Postgres => {
-                let all = pool(dialect, &options, POSTGRES_CONNECTIONS_MAX).await;
+                let greetings = vec![dialect.greeting()];
+                let all = pool(&options, POSTGRES_CONNECTIONS_MAX, greetings).await;
                 let all = all.map_err(unopened)?;
                 (all.clone(), all)
             }
@@ -172,20 +186,33 @@ impl Write {
     }
 }
 
+/// Connections that are told the greetings first.
 async fn pool(
-    dialect: Dialect,
     options: &AnyConnectOptions,
     connections_max: u32,
+    greetings: Vec<&'static str>,
 ) -> Result<AnyPool, sqlx::Error> {
     AnyPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(WAIT_MAX)
         .after_connect(move |connection, _| {
+            let greetings = greetings.clone();
             Box::pin(async move {
-                connection.execute(dialect.greeting()).await?;
+                for greeting in greetings {
+                    connection.execute(greeting).await?;
+                }
                 Ok(())
             })
         })
+        .after_release(|connection, _| Box::pin(is_clean(connection)))
         .connect_with(options.clone())
         .await
+}
+
+/// Whether a connection can be used again. One whose user was dropped just as he began a change may
+/// have it open (sqlx 0.8 with SQLite); it is closed, which undoes the change, and made anew.
+async fn is_clean(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    // A rollback that has been asked for comes before the answer.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }

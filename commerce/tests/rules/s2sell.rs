@@ -2,10 +2,13 @@
 
 use std::{
     collections::BTreeSet,
+    future::poll_fn,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering::Relaxed},
     },
+    task::Poll,
 };
 
 use axum::{
@@ -21,6 +24,7 @@ use commerce::{
     s2sell::{Api, router},
     store::Store,
 };
+use sqlx::Row as _;
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
@@ -137,6 +141,21 @@ impl Shop {
     }
 }
 
+/// What a future gives if it does so in that many polls; then it is dropped.
+async fn given_up_after<T>(polls: u32, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(move |context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
 fn cards(body: &str) -> usize {
     body.matches("CARDPINCODE").count()
 }
@@ -235,6 +254,25 @@ on_both! {
         let different: BTreeSet<_> = serials.iter().collect();
         assert_eq!(serials.len(), different.len());
         assert_eq!(shop.deposit().await, 100_000 - 9_450 * serials.len() as i64);
+    }
+
+    async fn a_purchase_whose_caller_goes_away_is_whole_or_was_not_made(store: Store) {
+        let shop = Shop::open(&store, 60).await;
+        let deposit = entry("d2", "bank:b:settlement", "agent:agent-1:deposit", 900_000);
+        post(&store, &deposit).await.unwrap();
+        let mut answered = 0;
+        for polls in 1..=50 {
+            let bought = given_up_after(polls, shop.buy("BUYCOUNT=1")).await;
+            answered += i64::from(bought.is_some());
+        }
+        let (status, body) = shop.buy("BUYCOUNT=1").await;
+        assert_eq!(status, 200, "{body}");
+        let mut read = store.read().await.unwrap();
+        let count = "SELECT COUNT(*) FROM card WHERE state <> 'free'";
+        let row = sqlx::query(count).fetch_one(&mut *read).await.unwrap();
+        let sold: i64 = row.get(0);
+        assert!(sold > answered, "{sold} sold, {answered} answered");
+        assert_eq!(shop.deposit().await, 1_000_000 - 9_450 * sold);
     }
 
     async fn an_agent_finds_his_own_purchase_by_his_own_number(store: Store) {

@@ -91,6 +91,26 @@ async fn a_file_of_sqlite_is_opened_so_that_an_answered_change_survives_a_power_
 }
 
 #[tokio::test]
+async fn only_the_one_writer_of_sqlite_writes() {
+    let (_folder, location) = sqlite();
+    let store = Store::open(&location).await.unwrap();
+    let mut read = store.read().await.unwrap();
+    read.execute("CREATE TABLE seen (word TEXT)")
+        .await
+        .unwrap_err();
+    let first = store.write().await.unwrap();
+    let second = store.write();
+    let mut second = std::pin::pin!(second);
+    let waits = std::future::poll_fn(|context| match second.as_mut().poll(context) {
+        std::task::Poll::Pending => std::task::Poll::Ready(true),
+        std::task::Poll::Ready(_) => std::task::Poll::Ready(false),
+    });
+    assert!(waits.await);
+    first.commit().await.unwrap();
+    second.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_file_keeps_what_it_has_when_it_is_opened_again() {
     let (_folder, location) = sqlite();
     let store = Store::open(&location).await.unwrap();
