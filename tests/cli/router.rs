@@ -197,6 +197,27 @@ fn core_limits(router: &Router) -> (String, String) {
     (words[4].to_owned(), words[5].to_owned())
 }
 
+/// Whether a process may have transparent huge pages, as the kernel says.
+#[cfg(target_os = "linux")]
+fn may_have_huge_pages(process: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("THP_enabled"));
+    line.is_some_and(|line| line.ends_with('1'))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_router_has_huge_pages_as_the_system_gives_them_unless_it_may_not() {
+    let scratch = Scratch::new();
+    let router = Router::start(&scratch, &config(NOBODY, NOBODY));
+    let own = may_have_huge_pages("self");
+    assert_eq!(may_have_huge_pages(&router.pid().to_string()), own);
+    let scratch = Scratch::new();
+    let without = format!("[process]\nhuge_pages = false\n{}", config(NOBODY, NOBODY));
+    let router = Router::start(&scratch, &without);
+    assert!(!may_have_huge_pages(&router.pid().to_string()));
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_router_leaves_no_core_dump_unless_it_may() {
