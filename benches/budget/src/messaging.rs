@@ -4,11 +4,11 @@ use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::message::{Address, Body, Message, TrafficClass, Transliteration};
+use crate::message::{Address, Body, Message};
 use crate::smpp::compose::TextSettings;
 use crate::smpp::pdu::{Prepared, SubmitText};
 use crate::smpp::text::Coding;
-use crate::{TIMES, named};
+use crate::{TIMES, named, routes};
 
 #[path = "../../../src/messaging/body.rs"]
 mod body;
@@ -31,22 +31,11 @@ fn message() -> Message {
     };
     Message {
         source: Some(address("84900000001")),
-        destination: address("84912345678"),
         body: Body::Text {
             text: "Your order of two bags of rice is on its way to Hai Phong".into(),
             coding: Coding::Automatic,
         },
-        route: String::new(),
-        receipt: false,
-        validity_s: 0,
-        service_type: Bytes::new(),
-        priority: 0,
-        protocol_id: 0,
-        tlvs: Vec::new(),
-        schedule_s: 0,
-        class: TrafficClass::Normal,
-        transliteration: Transliteration::Default,
-        resend_after_unknown: false,
+        ..routes::message("84912345678".to_owned())
     }
 }
 

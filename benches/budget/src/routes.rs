@@ -37,7 +37,8 @@ fn digits(n: u64, length: usize) -> String {
     format!("{number:014}")[..length].to_owned()
 }
 
-fn message(number: String) -> Message {
+/// A short text to that number.
+pub(crate) fn message(number: String) -> Message {
     Message {
         source: None,
         destination: Address {
