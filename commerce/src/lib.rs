@@ -10,6 +10,8 @@ pub mod catalogue;
 pub mod ledger;
 pub mod moment;
 pub mod money;
+pub mod phone;
+pub mod port;
 pub mod s2sell;
 pub mod sales;
 pub mod seal;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use commerce::{
     moment::UnixMs,
-    seal::PinFault,
+    seal::{PinFault, SealFault},
     stock::{self, LineReason, StockError},
     store::Store,
 };
@@ -189,7 +189,7 @@ on_both! {
             Err(StockError::Pin { fault, .. }) => fault,
             other => panic!("{other:?}"),
         };
-        assert_eq!(fault, PinFault::Key(keys().current().id()));
+        assert_eq!(fault, PinFault::Seal(SealFault::Key(keys().current().id())));
         drop(read);
 
         for wanted in [2, 1, 0] {
