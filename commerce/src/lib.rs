@@ -1,4 +1,4 @@
-//! The purchase logic: today the books that it stands on.
+//! The purchase logic, and the program that serves it.
 //!
 //! It stands on top of the router and uses nothing of it but the RPC contract in `proto/`: no
 //! module of the `sampan` crate is imported here, now or later, so that an upstream service in
@@ -6,10 +6,18 @@
 //! it is a process of its own; `docs/COMMERCE.md` says what is there.
 
 pub mod agents;
+pub mod app;
 pub mod catalogue;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod expiry;
+pub mod http;
 pub mod ledger;
+pub mod metrics;
 pub mod moment;
 pub mod money;
+pub mod network;
 pub mod phone;
 pub mod port;
 pub mod s2sell;
@@ -18,3 +26,4 @@ pub mod seal;
 pub mod stock;
 pub mod store;
 pub mod word;
+pub mod work;

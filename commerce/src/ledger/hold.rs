@@ -171,6 +171,31 @@ pub async fn due(
     ids.collect()
 }
 
+/// Holds that are over and still pending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many.
+    pub holds: i64,
+    /// For how long the oldest has been over; 0 without one.
+    pub oldest_ms: i64,
+}
+
+/// What [`due`] has still to give.
+///
+/// # Errors
+/// The database.
+pub async fn backlog(connection: &mut AnyConnection, now: UnixMs) -> Result<Backlog, LedgerError> {
+    let select = "SELECT COUNT(*), COALESCE(MIN(expires_at_ms), $1) FROM hold
+        WHERE state = 'pending' AND expires_at_ms <= $1";
+    let row = sqlx::query(select).bind(now.0).fetch_one(connection);
+    let row = row.await.map_err(at("hold"))?;
+    let oldest: i64 = row.try_get(1).map_err(at("hold"))?;
+    Ok(Backlog {
+        holds: row.try_get(0).map_err(at("hold"))?,
+        oldest_ms: now.0.saturating_sub(oldest),
+    })
+}
+
 /// Where a hold stands.
 ///
 /// # Errors

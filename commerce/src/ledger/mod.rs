@@ -12,7 +12,7 @@ mod reports;
 
 pub use account::{Account, AccountFault, Limits, Side};
 pub use entry::{ENTRY_POSTINGS_MAX, Entry, EntryFault, Line};
-pub use hold::{Hold, HoldState, capture, due, expire, hold_state, place, void};
+pub use hold::{Backlog, Hold, HoldState, backlog, capture, due, expire, hold_state, place, void};
 pub use post::{Posted, balance, post, set_limits, spendable};
 pub use reports::{
     FAULTS_MAX, STATEMENT_LINES_MAX, StatementLine, TrialRow, faults, statement, trial_balance,

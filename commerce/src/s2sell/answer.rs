@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::{
     agents::AgentError,
     catalogue::{CatalogueError, Category, Offer},
+    http::Refusal,
     sales::{Sale, SaleError, Short},
     stock::Card,
     store::StoreError,
@@ -88,6 +89,18 @@ impl ApiError {
             "the service is busy; nothing was sold, so do the same again",
         )
     }
+}
+
+/// What a call hears that the program itself refuses.
+pub(super) fn refuse(refusal: Refusal) -> Response {
+    let error = match refusal {
+        Refusal::Busy => ApiError::busy(),
+        Refusal::Late => ApiError::new(
+            Code::Internal,
+            "the answer took too long; after a purchase, look it up before sending it again",
+        ),
+    };
+    error.into_response()
 }
 
 impl From<StoreError> for ApiError {

@@ -23,7 +23,10 @@ use axum::{
 use answer::{ApiError, Code};
 
 use crate::{
-    agents, catalogue,
+    agents,
+    app::{Context, Parts},
+    catalogue,
+    clock::Clock,
     moment::UnixMs,
     sales::{self, Purchase},
     seal::Keys,
@@ -42,24 +45,38 @@ pub struct Api {
     /// The keys of PIN codes.
     pub keys: Keys,
     /// The time.
-    pub clock: Arc<dyn Fn() -> UnixMs + Send + Sync>,
+    pub clock: Clock,
+}
+
+/// Joins the program, if the API is offered.
+pub(crate) fn join(context: &Context, parts: &mut Parts) {
+    if context.config.s2sell.is_none() {
+        return;
+    }
+    let api = Api {
+        store: context.store.clone(),
+        keys: context.config.keys.clone(),
+        clock: Arc::clone(&context.clock),
+    };
+    parts.serve(router(api), answer::refuse);
 }
 
 /// The routes of the API.
 pub fn router(api: Api) -> Router {
     let purchase = get(card_type).post(buy);
-    Router::new()
-        .route("/mcapi/s2sell/category", get(categories))
-        .route("/mcapi/s2sell/category/{category}", get(offers))
-        .route("/mcapi/s2sell/card/{card_type}", purchase)
-        .route("/mcapi/s2sell/card/{card_type}/{serial}", get(card))
-        .route("/mcapi/s2sell/txn/{sell_dest_no}", get(sale))
+    let calls = Router::new()
+        .route("/s2sell/category", get(categories))
+        .route("/s2sell/category/{category}", get(offers))
+        .route("/s2sell/card/{card_type}", purchase)
+        .route("/s2sell/card/{card_type}/{serial}", get(card))
+        .route("/s2sell/txn/{sell_dest_no}", get(sale))
         .fallback(async || ApiError::new(Code::NotFound, "there is no such call"))
         .method_not_allowed_fallback(async || {
             ApiError::new(Code::Method, "this call has another method")
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(api)
+        .with_state(api);
+    Router::new().nest("/mcapi", calls)
 }
 
 impl Api {

@@ -16,6 +16,7 @@ mod import;
 mod levels;
 mod reseal;
 mod reserve;
+pub(crate) mod watch;
 
 pub use card::{AccountNo, Card, Serial};
 pub use file::{

@@ -13,6 +13,8 @@ mod holds;
 mod interleavings;
 mod ledger;
 mod s2sell;
+mod serve;
 mod shop;
 mod stock;
 mod store;
+mod web;

@@ -1,0 +1,13 @@
+//! Which modules the program is made of. Each joins by a line here, and none knows of the others but
+//! by what it is handed.
+
+use super::{Context, Parts, StartError};
+use crate::{expiry, s2sell, stock};
+
+pub(super) fn assemble(context: &Context) -> Result<Parts, StartError> {
+    let mut parts = Parts::default();
+    s2sell::join(context, &mut parts);
+    expiry::join(context, &mut parts);
+    stock::watch::join(context, &mut parts);
+    Ok(parts)
+}

@@ -1,0 +1,224 @@
+//! From settings to a running program, and from a running program to a clean end.
+//!
+//! Start: the books are opened and both ports bound before anything runs, so that a program either runs
+//! or says what is wrong. Stop, in phases: it is not ready any more, nobody is taken in, requests that
+//! were read get their answer and workers end their step; what is left after the time for it is cut
+//! off, which undoes a change that was under way; then the books are closed.
+
+mod admin;
+mod assemble;
+mod parts;
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use axum::{Router, http::StatusCode, middleware::from_fn_with_state};
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+pub use self::parts::{Check, Context, Parts};
+use self::{admin::Admin, parts::Ended};
+use crate::{
+    clock::{self, Clock},
+    config::{Config, HttpSettings},
+    http::{self, Guard, PortLimits, Watch, watched},
+    metrics::Metrics,
+    store::{Store, StoreError},
+};
+
+/// How long the books may take to close: longer than any change, and no reason to hang.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
+
+/// Operators and their machines.
+const ADMIN_CONNECTIONS_MAX: usize = 64;
+
+/// Why a program did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port cannot be bound.
+    #[error("{key}: cannot listen on {address}: {source}; choose another or end who has it")]
+    Listen {
+        /// The setting.
+        key: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The books cannot be opened.
+    #[error("store.location: {0}")]
+    Store(#[from] StoreError),
+    /// The metrics' own settings are wrong, which is a fault of commerce.
+    #[error("metrics: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// A part of the program refuses its settings.
+    #[error("{0}")]
+    Part(String),
+}
+
+/// A running program.
+#[derive(Debug)]
+pub struct App {
+    http_address: SocketAddr,
+    admin_address: SocketAddr,
+    store: Store,
+    stopping: Arc<AtomicBool>,
+    /// For workers and the port of customers.
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+    stop_admin: CancellationToken,
+    admin: JoinHandle<()>,
+    timeout: Duration,
+}
+
+/// How a stop went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Workers, and a port with requests, that were cut off because their time was over.
+    pub cut_off: usize,
+}
+
+impl App {
+    /// Starts a program by the clock of this machine. Returns once callers can connect.
+    ///
+    /// # Errors
+    /// What is wrong; nothing runs then.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_by(config, clock::system()).await
+    }
+
+    /// The same by another clock.
+    ///
+    /// # Errors
+    /// What is wrong; nothing runs then.
+    pub async fn start_by(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new()?);
+        let store = Store::open(&config.store).await?;
+        let (http_port, http_address) = bind("http.listen", config.http.listen).await?;
+        let (admin_port, admin_address) = bind("admin.listen", config.admin.listen).await?;
+        let context = Context {
+            config: Arc::new(config),
+            store: store.clone(),
+            clock,
+            metrics: Arc::clone(&metrics),
+        };
+        let parts = metrics.scope(|| assemble::assemble(&context))?;
+        let settings = &context.config.http;
+        let stop = CancellationToken::new();
+        let ended = Ended::default();
+        let mut tasks = JoinSet::new();
+        for worker in parts.workers {
+            tasks.spawn(worker.run(stop.clone(), ended.clone()));
+        }
+        let router = public(parts.routers, settings, &metrics);
+        let limits = PortLimits {
+            connections_max: settings.connections_max,
+            header_timeout: settings.header_timeout,
+        };
+        tasks.spawn(http::serve(http_port, router, limits, stop.clone()));
+        let stopping = Arc::new(AtomicBool::new(false));
+        let told = Admin {
+            metrics,
+            store: store.clone(),
+            checks: parts.checks,
+            ended,
+            stopping: Arc::clone(&stopping),
+        };
+        let stop_admin = CancellationToken::new();
+        let limits = PortLimits {
+            connections_max: ADMIN_CONNECTIONS_MAX,
+            header_timeout: settings.header_timeout,
+        };
+        let admin = http::serve(admin_port, told.router(), limits, stop_admin.clone());
+        tracing::info!(http = %http_address, admin = %admin_address, "commerce runs");
+        Ok(Self {
+            http_address,
+            admin_address,
+            store,
+            stopping,
+            stop,
+            tasks,
+            stop_admin,
+            admin: tokio::spawn(admin),
+            timeout: context.config.stop.timeout,
+        })
+    }
+
+    /// Where customers and agents call, with the port that was chosen.
+    pub fn http_address(&self) -> SocketAddr {
+        self.http_address
+    }
+
+    /// Where operators look.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
+    /// The books.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Stops in phases and says how it went.
+    pub async fn stop(mut self) -> Stopped {
+        self.stopping.store(true, Relaxed);
+        self.stop.cancel();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let in_time = timeout(self.timeout, all).await.is_ok();
+        let cut_off = if in_time { 0 } else { self.tasks.len() };
+        self.tasks.shutdown().await;
+        self.stop_admin.cancel();
+        if timeout(CLOSE_MAX, &mut self.admin).await.is_err() {
+            self.admin.abort();
+        }
+        if timeout(CLOSE_MAX, self.store.close()).await.is_err() {
+            tracing::warn!("the database does not close its connections");
+        }
+        tracing::info!(cut_off, "commerce has stopped");
+        Stopped { cut_off }
+    }
+}
+
+async fn bind(
+    key: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |source| StartError::Listen {
+        key,
+        address,
+        source,
+    };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    Ok((listener, bound))
+}
+
+/// All routes of customers, agents and partners behind what every call goes through.
+fn public(
+    routers: Vec<(Router, http::Refuse)>,
+    settings: &HttpSettings,
+    metrics: &Arc<Metrics>,
+) -> Router {
+    let guard = Guard::new(settings);
+    let watch = Watch {
+        metrics: Arc::clone(metrics),
+        trusted_proxies: settings.trusted_proxies.as_slice().into(),
+    };
+    let guarded = routers
+        .into_iter()
+        .map(|(router, refuse)| guard.around(router, refuse));
+    guarded
+        .fold(Router::new(), Router::merge)
+        .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here\n"))
+        .layer(from_fn_with_state(watch, watched))
+}

@@ -1,0 +1,136 @@
+//! What a module brings to the program: routes, work in the background, and what it takes to be ready.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::Router;
+use tokio_util::sync::CancellationToken;
+
+use crate::{clock::Clock, config::Config, http::Refuse, metrics::Metrics, store::Store};
+
+/// What the program lends to its modules.
+#[derive(Clone)]
+pub struct Context {
+    /// The settings, with the keys.
+    pub config: Arc<Config>,
+    /// The books.
+    pub store: Store,
+    /// The time, for outermost loops.
+    pub clock: Clock,
+    /// The figures. Handles are fetched while the program is put together, within their scope then.
+    pub metrics: Arc<Metrics>,
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Finding = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// Whether something works that the program needs; otherwise why not, in words for operators.
+pub type Check = Box<dyn Fn() -> Finding + Send + Sync>;
+
+/// What the modules bring.
+#[derive(Default)]
+pub struct Parts {
+    pub(super) routers: Vec<(Router, Refuse)>,
+    pub(super) workers: Vec<Worker>,
+    pub(super) checks: Vec<(&'static str, Check)>,
+}
+
+impl Parts {
+    /// Serves routes. A fallback of theirs has to be nested under a path of their own, because the program
+    /// has one for all other paths. `refuse` gives refusals their shape.
+    pub fn serve(&mut self, router: Router, refuse: Refuse) {
+        self.routers.push((router, refuse));
+    }
+
+    /// Works in the background until the token says stop, and then ends between two steps.
+    pub fn work<F>(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce(CancellationToken) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let begin = Box::new(move |stop| Box::pin(work(stop)) as Task);
+        self.workers.push(Worker { name, begin });
+    }
+
+    /// Is not ready while the check fails. It is asked at each look and has to be quick.
+    pub fn check(&mut self, name: &'static str, check: Check) {
+        self.checks.push((name, check));
+    }
+}
+
+/// Work in the background.
+pub(super) struct Worker {
+    name: &'static str,
+    begin: Box<dyn FnOnce(CancellationToken) -> Task + Send>,
+}
+
+impl Worker {
+    pub(super) async fn run(self, stop: CancellationToken, ended: Ended) {
+        let _watched = Watched {
+            name: self.name,
+            stop: stop.clone(),
+            ended,
+        };
+        (self.begin)(stop).await;
+    }
+}
+
+/// Names the workers that have ended without having been told to.
+#[derive(Clone, Default)]
+pub(super) struct Ended(Arc<Mutex<Vec<&'static str>>>);
+
+impl Ended {
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        let names = self.0.lock();
+        names.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, name: &'static str) {
+        let names = self.0.lock();
+        names.unwrap_or_else(PoisonError::into_inner).push(name);
+    }
+}
+
+/// Notices the end of a worker, also by a panic.
+struct Watched {
+    name: &'static str,
+    stop: CancellationToken,
+    ended: Ended,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if !self.stop.is_cancelled() {
+            let worker = self.name;
+            tracing::error!(worker, "a worker has ended by itself; restart the program");
+            self.ended.add(worker);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_ends_by_itself_is_named() {
+        let mut parts = Parts::default();
+        parts.work("ends", |_| async {});
+        parts.work("panics", |_| async { panic!("by itself") });
+        parts.work("is told", |stop| async move { stop.cancelled().await });
+        let (stop, ended) = (CancellationToken::new(), Ended::default());
+        let run = |worker: Worker| tokio::spawn(worker.run(stop.clone(), ended.clone()));
+        let tasks: Vec<_> = parts.workers.into_iter().map(run).collect();
+        for (task, is_panic) in tasks.into_iter().zip([false, true, false]) {
+            if ended.names().len() == 2 {
+                stop.cancel();
+            }
+            assert_eq!(task.await.is_err(), is_panic);
+        }
+        assert_eq!(ended.names(), ["ends", "panics"]);
+    }
+}

@@ -1,0 +1,73 @@
+//! Tells how many cards there are, for those who have to order new ones.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use metrics::gauge;
+
+use super::{Level, StockError, levels};
+use crate::{
+    app::{Context, Parts},
+    metrics::{STOCK_FREE, STOCK_LOW_MARK},
+    work::{Next, repeat},
+};
+
+/// Cards are ordered within hours, and each look counts all that are free.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// Joins the program.
+pub(crate) fn join(context: &Context, parts: &mut Parts) {
+    let watch = Arc::new(StockWatch {
+        context: context.clone(),
+        told: Mutex::default(),
+    });
+    parts.work("stock watch", move |stop| {
+        repeat(INTERVAL, stop, move || {
+            let watch = Arc::clone(&watch);
+            async move { watch.step().await }
+        })
+    });
+}
+
+struct StockWatch {
+    context: Context,
+    /// Card types of which figures stand.
+    told: Mutex<BTreeSet<String>>,
+}
+
+impl StockWatch {
+    async fn step(&self) -> Next {
+        // Whatever works all the time may do it: histograms are gathered here too.
+        self.context.metrics.tidy();
+        match self.look().await {
+            Ok(levels) => self.tell(&levels),
+            Err(error) => tracing::warn!(%error, "the stock cannot be counted now"),
+        }
+        Next::Later
+    }
+
+    async fn look(&self) -> Result<Vec<Level>, StockError> {
+        let mut read = self.context.store.read().await?;
+        levels(&mut read, (self.context.clock)()).await
+    }
+
+    fn tell(&self, levels: &[Level]) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let on_sale = levels.iter().map(|level| level.card_type.to_string());
+        let gone = std::mem::replace(&mut *told, on_sale.collect());
+        self.context.metrics.scope(|| {
+            for level in levels {
+                let card_type = level.card_type.to_string();
+                gauge!(STOCK_FREE, "card_type" => card_type.clone()).set(level.free as f64);
+                gauge!(STOCK_LOW_MARK, "card_type" => card_type).set(level.low_stock as f64);
+            }
+            // A figure cannot be taken back, but what nobody sells any more is never too little.
+            for card_type in gone.difference(&told) {
+                gauge!(STOCK_LOW_MARK, "card_type" => card_type.clone()).set(0.0);
+            }
+        });
+    }
+}
