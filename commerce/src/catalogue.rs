@@ -206,6 +206,24 @@ pub async fn offer(
     Ok(offers.into_iter().next())
 }
 
+/// What a subscriber pays for a card of that type: its value. Nothing if it is not on sale.
+///
+/// # Errors
+/// The database.
+pub async fn retail_value(
+    connection: &mut AnyConnection,
+    card_type: &CardTypeId,
+) -> Result<Option<Vnd>, CatalogueError> {
+    let select = sqlx::query("SELECT value FROM card_type WHERE id = $1 AND on_sale = 1")
+        .bind(card_type.as_str())
+        .fetch_optional(connection);
+    let Some(row) = select.await.map_err(at("card_type"))? else {
+        return Ok(None);
+    };
+    let value = Vnd::new(row.try_get(0).map_err(at("card_type"))?)?;
+    Ok(Some(value))
+}
+
 /// The column is one of our own words, never a caller's.
 async fn select_offers(
     connection: &mut AnyConnection,

@@ -7,10 +7,12 @@
 
 pub mod agents;
 pub mod app;
+mod backoff;
 pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod customers;
 pub mod expiry;
 pub mod http;
 pub mod ledger;
@@ -18,8 +20,11 @@ pub mod metrics;
 pub mod moment;
 pub mod money;
 pub mod network;
+pub mod otp;
+pub mod outgoing;
 pub mod phone;
 pub mod port;
+pub mod purchase;
 pub mod s2sell;
 pub mod sales;
 pub mod seal;

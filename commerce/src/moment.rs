@@ -1,6 +1,6 @@
 //! Points in time and days as the books write them. Nothing here reads a clock: the time is handed in.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use time::{Date, Duration, Month, OffsetDateTime};
 
@@ -10,6 +10,16 @@ const VIETNAM: Duration = Duration::hours(7);
 /// Milliseconds since the beginning of 1970, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMs(pub i64);
+
+impl UnixMs {
+    /// So many milliseconds later, or earlier if negative; the end of time is not passed.
+    pub const fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+}
+
+/// What the outermost loops tell the time by; tests hand in their own.
+pub type Clock = Arc<dyn Fn() -> UnixMs + Send + Sync>;
 
 /// A day of the calendar, in Vietnam.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

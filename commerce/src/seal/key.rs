@@ -87,6 +87,11 @@ impl Keys {
         &self.current
     }
 
+    /// All of them, the present one first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &MasterKey> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+
     /// The earlier ones.
     pub(crate) fn previous(&self) -> &[MasterKey] {
         &self.previous
@@ -94,8 +99,7 @@ impl Keys {
 
     /// The key of that id, if it is one of these.
     pub(super) fn find(&self, id: KeyId) -> Option<&MasterKey> {
-        let mut all = std::iter::once(&self.current).chain(&self.previous);
-        all.find(|key| key.id == id)
+        self.all().find(|key| key.id == id)
     }
 }
 
@@ -109,6 +113,7 @@ pub struct MasterKey {
 struct Derived {
     seal: LessSafeKey,
     index: hmac::Key,
+    otp: hmac::Key,
 }
 
 impl MasterKey {
@@ -124,11 +129,13 @@ impl MasterKey {
         let too_long = |_| KeyFault::Digits;
         let seal = secret.expand(&[b"commerce card pin 1"], &AES_256_GCM);
         let index = secret.expand(&[b"commerce card index 1"], hmac::HMAC_SHA256);
+        let otp = secret.expand(&[b"commerce otp 1"], hmac::HMAC_SHA256);
         Ok(Self {
             id: KeyId::of(&bytes),
             derived: Arc::new(Derived {
                 seal: LessSafeKey::new(UnboundKey::from(seal.map_err(too_long)?)),
                 index: hmac::Key::from(index.map_err(too_long)?),
+                otp: hmac::Key::from(otp.map_err(too_long)?),
             }),
         })
     }
@@ -144,6 +151,11 @@ impl MasterKey {
 
     pub(super) fn indexing(&self) -> &hmac::Key {
         &self.derived.index
+    }
+
+    /// What one-time passwords are kept under.
+    pub(crate) fn one_time(&self) -> &hmac::Key {
+        &self.derived.otp
     }
 }
 

@@ -25,7 +25,7 @@ pub use file::{
 pub use import::import;
 pub use levels::{Level, levels};
 pub use reseal::reseal;
-pub use reserve::{hand_out, handed_out, handed_out_card, release, reserve};
+pub use reserve::{extend, hand_out, handed_out, handed_out_card, release, reserve};
 
 use crate::{
     moment::{Day, DayFault, UnixMs},

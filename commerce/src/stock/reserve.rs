@@ -48,6 +48,27 @@ pub async fn reserve(
     Ok(updated.await.map_err(at("card"))?.rows_affected())
 }
 
+/// Lets the cards of a reservation be kept for longer, and says how many there are. Those whose time is
+/// over are not among them: another may have them already.
+///
+/// # Errors
+/// The database.
+pub async fn extend(
+    write: &mut Write,
+    reservation: &Id,
+    until: UnixMs,
+    now: UnixMs,
+) -> Result<u64, StockError> {
+    let update = "UPDATE card SET reserved_until_ms = $2
+        WHERE reservation = $1 AND state = 'reserved' AND reserved_until_ms > $3";
+    let updated = sqlx::query(update)
+        .bind(reservation.as_str())
+        .bind(until.0)
+        .bind(now.0)
+        .execute(write.connection());
+    Ok(updated.await.map_err(at("card"))?.rows_affected())
+}
+
 /// Gives the cards of a reservation back, and says how many there were.
 ///
 /// # Errors

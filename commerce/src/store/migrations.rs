@@ -59,6 +59,16 @@ const STEPS: &[Step] = &[
         sqlite: "",
         postgres: "",
     },
+    Step {
+        description: "purchases",
+        tables: concat!(
+            include_str!("../../migrations/6-customers.sql"),
+            include_str!("../../migrations/6-outgoing.sql"),
+            include_str!("../../migrations/6-purchases.sql"),
+        ),
+        sqlite: include_str!("../../migrations/6-purchases.sqlite.sql"),
+        postgres: include_str!("../../migrations/6-purchases.postgres.sql"),
+    },
 ];
 
 pub(super) async fn run(dialect: Dialect, pool: &AnyPool) -> Result<(), MigrateError> {
