@@ -3,7 +3,8 @@
 //!
 //! Ids are the whole agreement: the same id is the same charge and the same message, and the network
 //! tells its first outcome again. So whoever has heard nothing asks again with the same id, never with
-//! another. Nothing here may hold a database change open while it waits.
+//! another, and with all fields as they were: to the router the same id with another text or validity is a
+//! mistake. Nothing here may hold a database change open while it waits.
 
 use std::{fmt, future::Future, pin::Pin};
 

@@ -53,6 +53,11 @@ impl KeySource {
     /// # Errors
     /// There is none, or it is none.
     pub fn read(&self) -> Result<MasterKey, KeyFault> {
+        MasterKey::parse(self.text()?.trim_end())
+    }
+
+    /// Reads what stands there, which may be another secret.
+    pub(crate) fn text(&self) -> Result<Zeroizing<String>, KeyFault> {
         let text = match self {
             Self::Environment(name) => env::var(name).map_err(|error| {
                 // A variable that is no text would be repeated by its error.
@@ -65,7 +70,7 @@ impl KeySource {
             Self::File(path) => fs::read_to_string(path)
                 .map_err(|error| KeyFault::Unread(path.display().to_string(), error.to_string())),
         };
-        MasterKey::parse(Zeroizing::new(text?).trim_end())
+        text.map(Zeroizing::new)
     }
 }
 

@@ -60,6 +60,12 @@ const STEPS: &[Step] = &[
         postgres: "",
     },
     Step {
+        description: "intake",
+        tables: include_str!("../../migrations/5-intake.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Step {
         description: "purchases",
         tables: concat!(
             include_str!("../../migrations/6-customers.sql"),

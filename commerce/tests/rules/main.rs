@@ -9,9 +9,12 @@
 mod books;
 mod catalogue;
 mod databases;
+mod fake_router;
 mod holds;
+mod intake;
 mod interleavings;
 mod ledger;
+mod router;
 mod s2sell;
 mod serve;
 mod shop;

@@ -1,0 +1,80 @@
+//! What a subscriber asks for by a message.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::word::CardTypeId;
+
+/// A command. What is not understood for certain is none: nothing is bought by guessing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// To buy one card. There may be no such card type.
+    Buy {
+        /// Which.
+        card_type: CardTypeId,
+    },
+    /// To confirm what was asked for.
+    Confirm {
+        /// The one-time password.
+        code: Code,
+    },
+    /// To give it up.
+    Cancel,
+    /// To hear what became of the last purchase.
+    Status,
+    /// To hear what can be asked for.
+    Help,
+    /// Something else.
+    Unknown,
+}
+
+impl Command {
+    /// Its name in the books and in metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Buy { .. } => "buy",
+            Self::Confirm { .. } => "confirm",
+            Self::Cancel => "cancel",
+            Self::Status => "status",
+            Self::Help => "help",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether it only asks, so that whoever says it twice may get two answers.
+    pub(super) fn only_asks(&self) -> bool {
+        match self {
+            Self::Status | Self::Help => true,
+            // What is unknown here may be a partner's, and cost something there.
+            Self::Buy { .. } | Self::Confirm { .. } | Self::Cancel | Self::Unknown => false,
+        }
+    }
+}
+
+/// A one-time password as a subscriber has written it. It is wiped from memory with its last holder.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Code(Zeroizing<String>);
+
+impl Code {
+    /// Its digits.
+    pub const DIGITS: usize = 6;
+
+    /// Takes six digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_code = text.len() == Self::DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_code.then(|| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// For whoever compares it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Without the digits.
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Code(…)")
+    }
+}
