@@ -7,6 +7,7 @@
 
 pub mod agents;
 pub mod app;
+pub mod audit;
 mod backoff;
 pub mod catalogue;
 pub mod cli;

@@ -75,6 +75,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/6-purchases.sqlite.sql"),
         postgres: include_str!("../../migrations/6-purchases.postgres.sql"),
     },
+    Step {
+        description: "office",
+        tables: include_str!("../../migrations/8-office.sql"),
+        sqlite: include_str!("../../migrations/8-office.sqlite.sql"),
+        postgres: include_str!("../../migrations/8-office.postgres.sql"),
+    },
 ];
 
 pub(super) async fn run(dialect: Dialect, pool: &AnyPool) -> Result<(), MigrateError> {
