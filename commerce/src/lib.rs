@@ -33,5 +33,6 @@ pub mod sales;
 pub mod seal;
 pub mod stock;
 pub mod store;
+mod subscribers;
 pub mod word;
 pub mod work;

@@ -22,10 +22,11 @@ pub use self::{
         http::HttpSettings,
         log::{LogFormat, LogSettings},
         s2sell::{Rate, S2SellSettings},
+        sms::SmsSettings,
         stop::StopSettings,
     },
 };
-use crate::{seal::Keys, store::Location};
+use crate::{purchase, router, seal::Keys, store::Location};
 
 /// No file of settings is longer; more is a wrong path, such as a device.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -56,6 +57,12 @@ sections! {
     http: HttpSettings = sections::http::read,
     /// The API for agents; nothing if it is not offered.
     s2sell: Option<S2SellSettings> = sections::s2sell::read,
+    /// The way to the networks; nothing if there is none.
+    router: Option<router::Settings> = sections::router::read,
+    /// What subscribers write.
+    sms: SmsSettings = sections::sms::read,
+    /// What subscribers may buy.
+    purchase: purchase::Rules = sections::purchase::read,
     /// The end of holds whose time is over.
     expiry: ExpirySettings = sections::expiry::read,
     /// Where operators look.

@@ -1,10 +1,6 @@
 //! What a subscriber asks for by a message.
 
-use std::fmt;
-
-use zeroize::Zeroizing;
-
-use crate::word::CardTypeId;
+use crate::{otp::Code, word::CardTypeId};
 
 /// A command. What is not understood for certain is none: nothing is bought by guessing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,32 +45,5 @@ impl Command {
             // What is unknown here may be a partner's, and cost something there.
             Self::Buy { .. } | Self::Confirm { .. } | Self::Cancel | Self::Unknown => false,
         }
-    }
-}
-
-/// A one-time password as a subscriber has written it. It is wiped from memory with its last holder.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Code(Zeroizing<String>);
-
-impl Code {
-    /// Its digits.
-    pub const DIGITS: usize = 6;
-
-    /// Takes six digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        let is_code = text.len() == Self::DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
-        is_code.then(|| Self(Zeroizing::new(text.to_owned())))
-    }
-
-    /// For whoever compares it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Without the digits.
-impl fmt::Debug for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Code(…)")
     }
 }

@@ -11,11 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{
-    command::{Code, Command},
-    words::words,
-};
-use crate::word::CardTypeId;
+use super::{command::Command, words::words};
+use crate::{otp::Code, word::CardTypeId};
 
 /// Characters of a text that is looked at; a command has a few dozen.
 pub const TEXT_LENGTH_MAX: usize = 2_000;

@@ -29,7 +29,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-pub use command::{Code, Command};
+pub use command::Command;
 pub use grammar::{Grammar, GrammarFault, GrammarWords, TEXT_LENGTH_MAX};
 pub use handle::{Delivery, Handle, HandleError, Handled, Handling, Mo, Receipt};
 pub use record::forget;

@@ -9,7 +9,6 @@
 
 mod books;
 mod charge;
-mod command;
 mod confirm;
 mod decide;
 mod fulfil;
@@ -26,7 +25,6 @@ pub mod texts;
 mod verdict;
 mod worker;
 
-pub use command::Command;
 pub use confirm::{Cancelled, Confirmed, Resent, Who, cancel, confirm, resend};
 pub use item::{Channel, Item};
 pub use order::{Order, Ordered, order};
@@ -198,15 +196,21 @@ impl From<EntryFault> for PurchaseError {
 impl PurchaseError {
     /// Whether the same may be tried again at once. Nothing was changed.
     pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Raced(_)) || self.of_store().is_some_and(StoreError::is_busy)
+    }
+
+    /// What is wrong with the database, if that is it.
+    pub fn of_store(&self) -> Option<&StoreError> {
         match self {
-            Self::Raced(_) => true,
             Self::Store(error)
             | Self::Customer(CustomerError::Store(error))
-            | Self::Catalogue(CatalogueError::Store(error))
+            | Self::Catalogue(
+                CatalogueError::Store(error) | CatalogueError::Stock(StockError::Store(error)),
+            )
             | Self::Stock(StockError::Store(error))
             | Self::Ledger(LedgerError::Store(error))
-            | Self::Outgoing(OutgoingError::Store(error)) => error.is_busy(),
-            _ => false,
+            | Self::Outgoing(OutgoingError::Store(error)) => Some(error),
+            _ => None,
         }
     }
 }

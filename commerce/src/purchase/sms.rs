@@ -4,7 +4,7 @@
 use zeroize::Zeroizing;
 
 use super::{
-    Channel, Command, Item, Order, Purchase, PurchaseError, Rules, State, Who,
+    Channel, Item, Order, Purchase, PurchaseError, Rules, State, Who,
     confirm::{cancel_within, confirm_within},
     decide, notice,
     order::order_within,
@@ -12,6 +12,7 @@ use super::{
     texts,
 };
 use crate::{
+    intake::Command,
     moment::UnixMs,
     outgoing,
     phone::Phone,

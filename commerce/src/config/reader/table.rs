@@ -36,7 +36,6 @@ impl<'d> Table<'d> {
     }
 
     /// Whether the file has it: some sections mean something by being there.
-    #[allow(dead_code, reason = "of all sections of today each has its defaults")]
     pub(crate) fn is_present(&self) -> bool {
         self.entries.is_some()
     }
@@ -131,6 +130,17 @@ impl<'d> Table<'d> {
     /// A text that has to be there and is read by its type.
     pub(crate) fn required_text<T: FromStr<Err: Display>>(&self, key: &'static str) -> Option<T> {
         self.required(key)?.text(str::parse)
+    }
+
+    /// A text that may be left out and is read by its type. The outer `None` only with a fault recorded.
+    pub(crate) fn optional_text<T: FromStr<Err: Display>>(
+        &self,
+        key: &'static str,
+    ) -> Option<Option<T>> {
+        match self.get(key) {
+            Some(item) => item.text(str::parse).map(Some),
+            None => Some(None),
+        }
     }
 
     /// One word of several, each with its meaning. `None` only with a fault recorded.

@@ -21,14 +21,18 @@ pub(in super::super) fn read(table: &Table<'_>) -> Option<Keys> {
 
 /// Reads a key from where the item says it is.
 fn key(table: &Table<'_>, item: &Item<'_>) -> Option<MasterKey> {
-    // Who pastes the key itself must not find it in a log.
-    let source = item.secret(|text| match text.split_once(':') {
-        Some(("env", name)) if !name.is_empty() => Ok(KeySource::Environment(name.to_owned())),
-        Some(("file", path)) if !path.is_empty() => Ok(KeySource::File(table.path(path))),
-        _ => Err("is neither env:VARIABLE nor file:PATH; a key itself does not belong here"),
-    })?;
-    source
+    source(table, item)?
         .read()
         .inspect_err(|fault| item.fault(fault.to_string()))
         .ok()
+}
+
+/// Where a secret stands.
+pub(super) fn source(table: &Table<'_>, item: &Item<'_>) -> Option<KeySource> {
+    // Who pastes the secret itself must not find it in a log.
+    item.secret(|text| match text.split_once(':') {
+        Some(("env", name)) if !name.is_empty() => Ok(KeySource::Environment(name.to_owned())),
+        Some(("file", path)) if !path.is_empty() => Ok(KeySource::File(table.path(path))),
+        _ => Err("is neither env:VARIABLE nor file:PATH; a secret itself does not belong here"),
+    })
 }

@@ -7,7 +7,10 @@ pub(super) mod http;
 pub(super) mod keys;
 mod listen;
 pub(super) mod log;
+pub(super) mod purchase;
+pub(super) mod router;
 pub(super) mod s2sell;
+pub(super) mod sms;
 pub(super) mod stop;
 pub(super) mod store;
 
