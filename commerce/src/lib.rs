@@ -34,5 +34,6 @@ pub mod seal;
 pub mod stock;
 pub mod store;
 mod subscribers;
+pub mod views;
 pub mod word;
 pub mod work;

@@ -2,7 +2,7 @@
 //! is no card without its price, and no price without its card.
 //!
 //! An agent gets as many as there are and as his deposit pays. A purchase with an idempotency key
-//! happens once, and its repeat gets the same cards.
+//! happens once, and its repeat gets the same cards. Whatever gives a PIN code out records it (`views`).
 
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
@@ -14,6 +14,7 @@ use crate::{
     seal::Keys,
     stock::{self, Card, Serial, StockError},
     store::{Store, StoreError, Write, at},
+    views::{self, Call, Viewer},
     word::{CardTypeId, Id, Reference, word},
 };
 
@@ -47,7 +48,7 @@ impl BuyCount {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purchase {
     /// Who.
-    pub agent: Id,
+    pub buyer: Viewer,
     /// What.
     pub card_type: CardTypeId,
     /// How many.
@@ -172,9 +173,9 @@ async fn try_to_buy(
 ) -> Result<Sale, SaleError> {
     let mut write = store.write().await?;
     let Some(number) = claim(&mut write, purchase, now).await? else {
-        return repeated(write.connection(), keys, purchase).await;
+        return repeated(write, keys, purchase, now).await;
     };
-    let (agent, card_type) = (&purchase.agent, &purchase.card_type);
+    let (agent, card_type) = (&purchase.buyer.agent, &purchase.card_type);
     let offer = catalogue::offer(write.connection(), agent, card_type, now).await?;
     let offer = offer.ok_or_else(|| SaleError::NotOnSale(card_type.clone()))?;
     let payable = payable(&mut write, agent, offer.sell_value, purchase.count).await?;
@@ -196,6 +197,8 @@ async fn try_to_buy(
         _ => None,
     };
     conclude(&mut write, number, sold, offer.sell_value, short).await?;
+    let given: Vec<&Card> = cards.iter().collect();
+    views::record(&mut write, &purchase.buyer, Call::Buy, &given, now).await?;
     write.commit().await?;
     Ok(Sale {
         number,
@@ -215,7 +218,7 @@ async fn claim(
         VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (agent, idempotency_key) DO NOTHING RETURNING number";
     let row = sqlx::query(insert)
-        .bind(purchase.agent.as_str())
+        .bind(purchase.buyer.agent.as_str())
         .bind(purchase.card_type.as_str())
         .bind(i64::from(purchase.count.0))
         .bind(purchase.sell_dest_no.as_ref().map(SellDestNo::as_str))
@@ -229,21 +232,26 @@ async fn claim(
 
 /// What the first purchase with this idempotency key got.
 async fn repeated(
-    connection: &mut AnyConnection,
+    mut write: Write,
     keys: &Keys,
     purchase: &Purchase,
+    now: UnixMs,
 ) -> Result<Sale, SaleError> {
     let select = "SELECT number, short, card_type, wanted, sell_dest_no FROM sale
         WHERE agent = $1 AND idempotency_key = $2";
     let row = sqlx::query(select)
-        .bind(purchase.agent.as_str())
+        .bind(purchase.buyer.agent.as_str())
         .bind(purchase.idempotency_key.as_ref().map(Id::as_str))
-        .fetch_one(&mut *connection);
+        .fetch_one(write.connection());
     let row = row.await.map_err(at("sale"))?;
-    if is_same(&row, purchase).map_err(at("sale"))? {
-        return load(connection, keys, &row).await;
+    if !is_same(&row, purchase).map_err(at("sale"))? {
+        return Err(SaleError::KeyUsed);
     }
-    Err(SaleError::KeyUsed)
+    let sale = load(write.connection(), keys, &row).await?;
+    let given: Vec<&Card> = sale.cards.iter().collect();
+    views::record(&mut write, &purchase.buyer, Call::Repeat, &given, now).await?;
+    write.commit().await?;
+    Ok(sale)
 }
 
 fn is_same(row: &AnyRow, purchase: &Purchase) -> Result<bool, sqlx::Error> {
@@ -274,7 +282,7 @@ async fn payable(
 fn entry(number: i64, purchase: &Purchase, price: Vnd, now: UnixMs) -> Result<Entry, SaleError> {
     let reference: Reference = format!("sale:{number}").parse().map_err(|_| unfit())?;
     let lines = [
-        Line::debit(Account::AgentDeposit(purchase.agent.clone()), price),
+        Line::debit(Account::AgentDeposit(purchase.buyer.agent.clone()), price),
         Line::credit(Account::Stock(purchase.card_type.clone()), price),
     ];
     Ok(Entry::new(reference, now, lines)?)
@@ -302,40 +310,46 @@ async fn conclude(
 /// lost.
 ///
 /// # Errors
-/// A card cannot be opened.
+/// A card cannot be opened, or it cannot be recorded that he is given them.
 pub async fn find(
-    connection: &mut AnyConnection,
+    store: &Store,
     keys: &Keys,
-    agent: &Id,
+    viewer: &Viewer,
     sell_dest_no: &SellDestNo,
+    now: UnixMs,
 ) -> Result<Vec<Sale>, SaleError> {
     let select = "SELECT number, short FROM sale WHERE agent = $1 AND sell_dest_no = $2
         ORDER BY number DESC LIMIT $3";
+    let mut read = store.read().await?;
     let rows = sqlx::query(select)
-        .bind(agent.as_str())
+        .bind(viewer.agent.as_str())
         .bind(sell_dest_no.as_str())
         .bind(i64::from(FOUND_SALES_MAX))
-        .fetch_all(&mut *connection);
+        .fetch_all(&mut *read);
     let rows = rows.await.map_err(at("sale"))?;
     let mut sales = Vec::with_capacity(rows.len());
     for row in &rows {
-        sales.push(load(connection, keys, row).await?);
+        sales.push(load(&mut read, keys, row).await?);
     }
+    drop(read);
+    let cards: Vec<&Card> = sales.iter().flat_map(|sale| &sale.cards).collect();
+    record(store, viewer, Call::Txn, &cards, now).await?;
     Ok(sales)
 }
 
 /// The card that an agent bought with that serial, and the number of the sale.
 ///
 /// # Errors
-/// It cannot be opened.
+/// It cannot be opened, or it cannot be recorded that he is given it.
 pub async fn find_card(
-    connection: &mut AnyConnection,
+    store: &Store,
     keys: &Keys,
-    agent: &Id,
-    card_type: &CardTypeId,
-    serial: &Serial,
+    viewer: &Viewer,
+    (card_type, serial): (&CardTypeId, &Serial),
+    now: UnixMs,
 ) -> Result<Option<(i64, Card)>, SaleError> {
-    let found = stock::handed_out_card(connection, keys, card_type, serial).await?;
+    let mut read = store.read().await?;
+    let found = stock::handed_out_card(&mut read, keys, card_type, serial).await?;
     let Some((reservation, card)) = found else {
         return Ok(None);
     };
@@ -346,10 +360,27 @@ pub async fn find_card(
     };
     let sold = sqlx::query("SELECT 1 FROM sale WHERE number = $1 AND agent = $2")
         .bind(number)
-        .bind(agent.as_str())
-        .fetch_optional(connection);
-    let sold = sold.await.map_err(at("sale"))?;
-    Ok(sold.map(|_| (number, card)))
+        .bind(viewer.agent.as_str())
+        .fetch_optional(&mut *read);
+    if sold.await.map_err(at("sale"))?.is_none() {
+        return Ok(None);
+    }
+    drop(read);
+    record(store, viewer, Call::Card, &[&card], now).await?;
+    Ok(Some((number, card)))
+}
+
+/// Records a look in a change of its own, before anybody is shown anything.
+async fn record(
+    store: &Store,
+    viewer: &Viewer,
+    call: Call,
+    cards: &[&Card],
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    let mut write = store.write().await?;
+    views::record(&mut write, viewer, call, cards, now).await?;
+    write.commit().await
 }
 
 /// A sale of which the row has the number and the shortage first.

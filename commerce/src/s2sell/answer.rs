@@ -23,11 +23,13 @@ use crate::{
 pub(super) enum Code {
     Invalid,
     Unauthorized,
+    Address,
     Deposit,
     NotFound,
     Method,
     OutOfStock,
     KeyUsed,
+    TooOften,
     Busy,
     Internal,
 }
@@ -37,11 +39,13 @@ impl Code {
         match self {
             Self::Invalid => "INVALID",
             Self::Unauthorized => "UNAUTHORIZED",
+            Self::Address => "ADDRESS_NOT_ALLOWED",
             Self::Deposit => "INSUFFICIENT_DEPOSIT",
             Self::NotFound => "NOT_FOUND",
             Self::Method => "METHOD_NOT_ALLOWED",
             Self::OutOfStock => "OUT_OF_STOCK",
             Self::KeyUsed => "IDEMPOTENCY_KEY_USED",
+            Self::TooOften => "RATE_LIMITED",
             Self::Busy => "BUSY",
             Self::Internal => "INTERNAL",
         }
@@ -51,11 +55,13 @@ impl Code {
         match self {
             Self::Invalid => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Address => StatusCode::FORBIDDEN,
             Self::Deposit => StatusCode::PAYMENT_REQUIRED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::OutOfStock => StatusCode::CONFLICT,
             Self::KeyUsed => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -67,6 +73,7 @@ impl Code {
 pub(super) struct ApiError {
     code: Code,
     message: String,
+    retry_after_s: Option<i64>,
 }
 
 impl ApiError {
@@ -74,6 +81,15 @@ impl ApiError {
         Self {
             code,
             message: message.into(),
+            retry_after_s: None,
+        }
+    }
+
+    pub(super) fn too_often(retry_after_s: i64) -> Self {
+        let message = format!("too many calls; nothing was done, come again in {retry_after_s} s");
+        Self {
+            retry_after_s: Some(retry_after_s),
+            ..Self::new(Code::TooOften, message)
         }
     }
 
@@ -84,10 +100,11 @@ impl ApiError {
     }
 
     fn busy() -> Self {
-        Self::new(
-            Code::Busy,
-            "the service is busy; nothing was sold, so do the same again",
-        )
+        let message = "the service is busy; nothing was sold, so do the same again";
+        Self {
+            retry_after_s: Some(1),
+            ..Self::new(Code::Busy, message)
+        }
     }
 }
 
@@ -116,7 +133,7 @@ impl From<AgentError> for ApiError {
     fn from(error: AgentError) -> Self {
         match error {
             AgentError::Store(error) => error.into(),
-            AgentError::Randomness => Self::internal(&error),
+            AgentError::Randomness | AgentError::Networks(_) => Self::internal(&error),
         }
     }
 }
@@ -167,7 +184,12 @@ impl IntoResponse for ApiError {
             result: None,
         };
         let status = self.code.status();
-        json(status, &body).unwrap_or_else(|_| status.into_response())
+        let mut answer = json(status, &body).unwrap_or_else(|_| status.into_response());
+        if let Some(retry_after_s) = self.retry_after_s {
+            let headers = answer.headers_mut();
+            headers.insert(header::RETRY_AFTER, retry_after_s.into());
+        }
+        answer
     }
 }
 

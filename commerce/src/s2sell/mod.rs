@@ -1,9 +1,11 @@
 //! The S2Sell API, by which agents sell cards without a stock of their own: `/mcapi/s2sell/…`.
 //!
-//! Thin: it says who calls, reads what is wanted, asks the floors below, and gives the answer its
+//! Thin: it lets in who may call, reads what is wanted, asks the floors below, and gives the answer its
 //! shape. It never puts a PIN code or a key into an error.
 
+mod admit;
 mod answer;
+mod rate;
 mod request;
 
 use std::sync::Arc;
@@ -20,18 +22,19 @@ use axum::{
     routing::get,
 };
 
+use admit::Admitted;
 use answer::{ApiError, Code};
+use rate::Limiter;
 
 use crate::{
-    agents,
     app::{Context, Parts},
     catalogue,
     clock::Clock,
+    config::S2SellSettings,
     moment::UnixMs,
     sales::{self, Purchase},
     seal::Keys,
     store::Store,
-    word::Id,
 };
 
 /// Bytes of a request's body: two short fields, many times over.
@@ -40,24 +43,20 @@ const BODY_BYTES_MAX: usize = 4 << 10;
 /// What the API works with.
 #[derive(Clone)]
 pub struct Api {
-    /// The database.
-    pub store: Store,
-    /// The keys of PIN codes.
-    pub keys: Keys,
-    /// The time.
-    pub clock: Clock,
+    store: Store,
+    keys: Keys,
+    clock: Clock,
+    settings: Arc<S2SellSettings>,
+    limiter: Arc<Limiter>,
 }
 
 /// Joins the program, if the API is offered.
 pub(crate) fn join(context: &Context, parts: &mut Parts) {
-    if context.config.s2sell.is_none() {
+    let Some(settings) = context.config.s2sell.clone() else {
         return;
-    }
-    let api = Api {
-        store: context.store.clone(),
-        keys: context.config.keys.clone(),
-        clock: Arc::clone(&context.clock),
     };
+    let (store, keys) = (context.store.clone(), context.config.keys.clone());
+    let api = Api::new(store, keys, Arc::clone(&context.clock), settings);
     parts.serve(router(api), answer::refuse);
 }
 
@@ -80,22 +79,23 @@ pub fn router(api: Api) -> Router {
 }
 
 impl Api {
+    /// Works with these books, keys of PIN codes, time and settings.
+    pub fn new(store: Store, keys: Keys, clock: Clock, settings: S2SellSettings) -> Self {
+        Self {
+            store,
+            keys,
+            clock,
+            settings: Arc::new(settings),
+            limiter: Arc::default(),
+        }
+    }
+
     fn now(&self) -> UnixMs {
         (self.clock)()
     }
-
-    /// Whose key the request has.
-    async fn agent(&self, headers: &HeaderMap) -> Result<Id, ApiError> {
-        let refused = || ApiError::new(Code::Unauthorized, "X-API-Key is missing or not valid");
-        let key = headers.get("x-api-key").ok_or_else(refused)?;
-        let mut read = self.store.read().await?;
-        let agent = agents::of_key(&mut read, key.as_bytes(), self.now()).await?;
-        agent.ok_or_else(refused)
-    }
 }
 
-async fn categories(State(api): State<Api>, headers: HeaderMap) -> Result<Response, ApiError> {
-    api.agent(&headers).await?;
+async fn categories(State(api): State<Api>, _: Admitted) -> Result<Response, ApiError> {
     let mut read = api.store.read().await?;
     let categories = catalogue::categories(&mut read).await?;
     answer::categories(&categories)
@@ -103,40 +103,38 @@ async fn categories(State(api): State<Api>, headers: HeaderMap) -> Result<Respon
 
 async fn offers(
     State(api): State<Api>,
+    Admitted(viewer): Admitted,
     path: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let agent = api.agent(&headers).await?;
     let category = request::named("CATECODE", &request::path(path)?)?;
     let mut read = api.store.read().await?;
-    let offers = catalogue::offers(&mut read, &agent, &category, api.now()).await?;
+    let offers = catalogue::offers(&mut read, &viewer.agent, &category, api.now()).await?;
     answer::offers(&offers)
 }
 
 async fn card_type(
     State(api): State<Api>,
+    Admitted(viewer): Admitted,
     path: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let agent = api.agent(&headers).await?;
     let card_type = request::named("CARDTYPEID", &request::path(path)?)?;
     let mut read = api.store.read().await?;
-    let offer = catalogue::offer(&mut read, &agent, &card_type, api.now()).await?;
+    let offer = catalogue::offer(&mut read, &viewer.agent, &card_type, api.now()).await?;
     let missing = || ApiError::new(Code::NotFound, "the card type is not on sale");
     answer::offer(&offer.ok_or_else(missing)?)
 }
 
 async fn buy(
     State(api): State<Api>,
+    Admitted(buyer): Admitted,
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let agent = api.agent(&headers).await?;
     let too_long = |_| ApiError::new(Code::Invalid, "the body is too long or was cut off");
     let form = request::form(&body.map_err(too_long)?)?;
     let purchase = Purchase {
-        agent,
+        buyer,
         card_type: request::named("CARDTYPEID", &request::path(path)?)?,
         count: form.count,
         sell_dest_no: form.sell_dest_no,
@@ -148,15 +146,14 @@ async fn buy(
 
 async fn card(
     State(api): State<Api>,
+    Admitted(viewer): Admitted,
     path: Result<Path<(String, String)>, PathRejection>,
-    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let agent = api.agent(&headers).await?;
     let (card_type, serial) = request::path(path)?;
     let card_type = request::named("CARDTYPEID", &card_type)?;
     let serial = request::named("CARDSERIESNO", &serial)?;
-    let mut read = api.store.read().await?;
-    let found = sales::find_card(&mut read, &api.keys, &agent, &card_type, &serial).await?;
+    let card = (&card_type, &serial);
+    let found = sales::find_card(&api.store, &api.keys, &viewer, card, api.now()).await?;
     let missing = || ApiError::new(Code::NotFound, "this agent has bought no such card");
     let (number, card) = found.ok_or_else(missing)?;
     answer::card(number, &card)
@@ -164,13 +161,12 @@ async fn card(
 
 async fn sale(
     State(api): State<Api>,
+    Admitted(viewer): Admitted,
     path: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let agent = api.agent(&headers).await?;
     let sell_dest_no = request::named("SELLDESTNO", &request::path(path)?)?;
-    let mut read = api.store.read().await?;
-    let sales = sales::find(&mut read, &api.keys, &agent, &sell_dest_no).await?;
+    let now = api.now();
+    let sales = sales::find(&api.store, &api.keys, &viewer, &sell_dest_no, now).await?;
     if sales.is_empty() {
         return Err(ApiError::new(
             Code::NotFound,

@@ -81,6 +81,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/8-office.sqlite.sql"),
         postgres: include_str!("../../migrations/8-office.postgres.sql"),
     },
+    Step {
+        description: "access",
+        tables: include_str!("../../migrations/4-access.sql"),
+        sqlite: include_str!("../../migrations/4-access.sqlite.sql"),
+        postgres: include_str!("../../migrations/4-access.postgres.sql"),
+    },
 ];
 
 pub(super) async fn run(dialect: Dialect, pool: &AnyPool) -> Result<(), MigrateError> {

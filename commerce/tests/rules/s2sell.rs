@@ -32,21 +32,32 @@ use crate::{
     books::{account, assert_balanced, balance, entry, post, vnd},
     databases::on_both,
     shop::{card_type, id, import, import_at, keys, type_id},
+    web,
 };
 
 /// 2016-11-22, when the cards of the examples could still be used.
-const THEN: UnixMs = UnixMs(1_479_772_800_000);
+pub(crate) const THEN: UnixMs = UnixMs(1_479_772_800_000);
 
 /// The API with one agent who has paid 100,000 dong in, and cards of MOBI10 at 9450.
-struct Shop {
+pub(crate) struct Shop {
     store: Store,
-    router: Router,
+    pub(crate) router: Router,
     clock: Arc<AtomicI64>,
-    key: String,
+    pub(crate) key: String,
 }
 
 impl Shop {
-    async fn open(store: &Store, cards: u32) -> Self {
+    /// Agents may call as often as they like.
+    pub(crate) async fn open(store: &Store, cards: u32) -> Self {
+        Self::open_with(
+            store,
+            cards,
+            "[s2sell]\nrequests_per_s = 1000\nburst = 1000\n",
+        )
+        .await
+    }
+
+    pub(crate) async fn open_with(store: &Store, cards: u32, settings: &str) -> Self {
         let mut write = store.write().await.unwrap();
         for (place, (code, name)) in (1..).zip([
             ("FPT", "FPT Online"),
@@ -94,17 +105,19 @@ impl Shop {
         }
         let clock = Arc::new(AtomicI64::new(THEN.0));
         let now = clock.clone();
-        let router = router(Api {
-            store: store.clone(),
-            keys: keys(),
-            clock: Arc::new(move || UnixMs(now.load(Relaxed))),
-        });
+        let clock_of_api = Arc::new(move || UnixMs(now.load(Relaxed)));
+        let settings = web::config(settings).1.s2sell.unwrap();
+        let router = router(Api::new(store.clone(), keys(), clock_of_api, settings));
         Self {
             store: store.clone(),
             router,
             clock,
             key: key.reveal().to_owned(),
         }
+    }
+
+    pub(crate) fn at(&self, now: UnixMs) {
+        self.clock.store(now.0, Relaxed);
     }
 
     async fn send(&self, request: Request<Body>) -> (u16, String) {
@@ -127,7 +140,7 @@ impl Shop {
             .await
     }
 
-    async fn buy_once(&self, idempotency_key: &str, form: &str) -> (u16, String) {
+    pub(crate) async fn buy_once(&self, idempotency_key: &str, form: &str) -> (u16, String) {
         let request = Request::post("/mcapi/s2sell/card/MOBI10")
             .header("X-API-Key", &self.key)
             .header("Idempotency-Key", idempotency_key);
