@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use sqlx::{Row as _, any::AnyRow};
+use zeroize::Zeroizing;
 
 use super::{
     command::Command,
@@ -89,12 +90,36 @@ pub(super) async fn seen(
     arrived: &Arrived,
     window: Option<Duration>,
 ) -> Result<Seen, HandleError> {
-    // An earlier message is never in a window of less than nothing.
+    let mut seen = Seen::New;
+    for row in earlier(write, arrived, window).await? {
+        let earlier = Earlier::read(&row, keys)?;
+        if earlier.text != arrived.text {
+            if earlier.command == Command::Cancel.word() {
+                // Whoever has given up what he asked for before may ask for it anew.
+                break;
+            }
+            continue;
+        }
+        if earlier.is_same_delivery(arrived) {
+            return Ok(Seen::Delivered);
+        }
+        seen = Seen::Repeated;
+    }
+    Ok(seen)
+}
+
+/// The same delivery, if it is there, and those of the window, the newest first.
+async fn earlier(
+    write: &mut Write,
+    arrived: &Arrived,
+    window: Option<Duration>,
+) -> Result<Vec<AnyRow>, StoreError> {
+    // Nothing is in a window of less than nothing.
     let window = window.map_or(-1, |window| {
         i64::try_from(window.as_millis()).unwrap_or(i64::MAX)
     });
     let received_at = arrived.received_at.0;
-    let select = "SELECT id, text, is_text, delivery_id, smsc, received_at_ms FROM mo
+    let select = "SELECT id, text, is_text, delivery_id, smsc, received_at_ms, command FROM mo
         WHERE source = $1 AND destination = $2 AND (delivery_id = $3 AND received_at_ms = $4
             OR received_at_ms BETWEEN $5 AND $6 AND state <> 'failed')
         ORDER BY CASE WHEN delivery_id = $3 THEN 0 ELSE 1 END, number DESC LIMIT $7";
@@ -107,30 +132,38 @@ pub(super) async fn seen(
         .bind(received_at.saturating_add(window))
         .bind(COMPARED_MAX)
         .fetch_all(write.connection());
-    let mut seen = Seen::New;
-    for row in rows.await.map_err(at("mo"))? {
-        if !has_text(&row, keys, arrived)? {
-            continue;
-        }
-        let delivery_id: i64 = row.try_get(3).map_err(at("mo"))?;
-        let smsc: String = row.try_get(4).map_err(at("mo"))?;
-        let then: i64 = row.try_get(5).map_err(at("mo"))?;
-        if (delivery_id, &*smsc, then) == (arrived.delivery_id, &*arrived.smsc, received_at) {
-            return Ok(Seen::Delivered);
-        }
-        seen = Seen::Repeated;
-    }
-    Ok(seen)
+    rows.await.map_err(at("mo"))
 }
 
-/// Whether an earlier message has the text of a later one.
-fn has_text(row: &AnyRow, keys: &Keys, arrived: &Arrived) -> Result<bool, HandleError> {
-    let id: String = row.try_get(0).map_err(at("mo"))?;
-    let sealed: Vec<u8> = row.try_get(1).map_err(at("mo"))?;
-    let is_text: i64 = row.try_get(2).map_err(at("mo"))?;
-    let opened = envelope::open(keys, &context(&id), &sealed).map_err(|fault| wrong(&id, fault))?;
-    let earlier = (is_text == 1).then_some(opened.as_str());
-    Ok(earlier == arrived.text.as_ref().map(|text| text.as_str()))
+/// An earlier message, as far as another one is compared with it.
+struct Earlier {
+    text: Option<Zeroizing<String>>,
+    delivery_id: i64,
+    smsc: String,
+    received_at_ms: i64,
+    command: String,
+}
+
+impl Earlier {
+    fn read(row: &AnyRow, keys: &Keys) -> Result<Self, HandleError> {
+        let id: String = row.try_get(0).map_err(at("mo"))?;
+        let sealed: Vec<u8> = row.try_get(1).map_err(at("mo"))?;
+        let is_text: i64 = row.try_get(2).map_err(at("mo"))?;
+        let text = envelope::open(keys, &context(&id), &sealed).map_err(|why| wrong(&id, why))?;
+        Ok(Self {
+            text: (is_text == 1).then_some(text),
+            delivery_id: row.try_get(3).map_err(at("mo"))?,
+            smsc: row.try_get(4).map_err(at("mo"))?,
+            received_at_ms: row.try_get(5).map_err(at("mo"))?,
+            command: row.try_get(6).map_err(at("mo"))?,
+        })
+    }
+
+    fn is_same_delivery(&self, arrived: &Arrived) -> bool {
+        self.delivery_id == arrived.delivery_id
+            && self.smsc == arrived.smsc
+            && self.received_at_ms == arrived.received_at.0
+    }
 }
 
 /// Records a message and what became of it.

@@ -311,6 +311,18 @@ on_both! {
         assert_eq!(granted(&store).await, 5);
     }
 
+    async fn who_gave_up_may_ask_for_the_same_at_once(store: Store) {
+        let fake = FakeRouter::started();
+        let clerk = Arc::default();
+        let running = Running::start(&fake, &store, &clerk);
+        for (delivery_id, text) in (1..).zip(["MUA MOBI100", "HUY", "MUA MOBI100", "MUA MOBI100"]) {
+            fake.script.bring(mo(delivery_id, "84912345678", text));
+        }
+        fake.script.until_acknowledged(4).await;
+        running.stop().await;
+        assert_eq!(states(&store).await, ["handled", "handled", "handled", "repeated"]);
+    }
+
     async fn two_instances_that_have_the_same_message_do_it_once(store: Store) {
         let fakes = [FakeRouter::started(), FakeRouter::started()];
         let clerk = Arc::default();
