@@ -226,6 +226,18 @@ fn commerce_uses_nothing_of_the_router_but_its_contract() {
 }
 
 #[test]
+fn commerce_calls_addresses_of_others_in_one_place() {
+    for (path, source) in sources(&root().join("commerce/src")) {
+        let is_egress = path.starts_with(root().join("commerce/src/egress"));
+        assert!(
+            is_egress || !code(&source).contains("reqwest"),
+            "{} calls past the egress",
+            path.display()
+        );
+    }
+}
+
+#[test]
 fn a_file_can_be_read_in_one_sitting_and_says_what_it_is_for() {
     for folder in ["src", "loadtest/src", "commerce/src"] {
         for (path, source) in sources(&root().join(folder)) {

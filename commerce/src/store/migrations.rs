@@ -87,6 +87,13 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/4-access.sqlite.sql"),
         postgres: include_str!("../../migrations/4-access.postgres.sql"),
     },
+    },
+    Step {
+        description: "deliveries",
+        tables: include_str!("../../migrations/7-deliveries.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 pub(super) async fn run(dialect: Dialect, pool: &AnyPool) -> Result<(), MigrateError> {

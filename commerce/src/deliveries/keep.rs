@@ -1,0 +1,157 @@
+//! How long deliveries are kept, under which key, and how many there are.
+
+use std::time::Duration;
+
+use sqlx::{AnyConnection, Row as _};
+
+use super::{
+    DeliveryError, Kind,
+    queue::{context, id, seal_error},
+};
+use crate::{
+    moment::UnixMs,
+    seal::{Keys, envelope},
+    store::{StoreError, Write, at},
+};
+
+const DAY_S: u64 = 24 * 60 * 60;
+
+/// How long deliveries that have ended are kept. Dead letters stay until somebody replays or drops them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// What was to be told: long enough to send it once more when the target has lost it.
+    pub payload: Duration,
+    /// That it was told, by which a repetition of the same guid is known.
+    pub row: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            payload: Duration::from_secs(7 * DAY_S),
+            row: Duration::from_secs(90 * DAY_S),
+        }
+    }
+}
+
+impl Retention {
+    pub(super) fn payload_before(&self, now: UnixMs) -> UnixMs {
+        before(now, self.payload)
+    }
+
+    pub(super) fn row_before(&self, now: UnixMs) -> UnixMs {
+        before(now, self.row)
+    }
+}
+
+fn before(now: UnixMs, kept: Duration) -> UnixMs {
+    let kept_ms = i64::try_from(kept.as_millis()).unwrap_or(i64::MAX);
+    UnixMs(now.0.saturating_sub(kept_ms))
+}
+
+/// Forgets the payloads of up to so many deliveries that were done or dropped before a time, and says how
+/// many there were.
+///
+/// # Errors
+/// The database.
+pub async fn wipe(write: &mut Write, ended_before: UnixMs, max: u32) -> Result<u64, StoreError> {
+    let update = "UPDATE delivery SET payload = NULL, payload_key = NULL
+        WHERE state IN ('done', 'dropped') AND number IN (
+            SELECT number FROM delivery WHERE state IN ('done', 'dropped')
+                AND ended_at_ms < $1 AND payload IS NOT NULL LIMIT $2
+        )";
+    let updated = sqlx::query(update)
+        .bind(ended_before.0)
+        .bind(i64::from(max))
+        .execute(write.connection());
+    Ok(updated.await.map_err(at("delivery"))?.rows_affected())
+}
+
+/// Forgets up to so many deliveries that were done or dropped before a time, and says how many there were.
+///
+/// # Errors
+/// The database.
+pub async fn forget(write: &mut Write, ended_before: UnixMs, max: u32) -> Result<u64, StoreError> {
+    let delete = "DELETE FROM delivery WHERE state IN ('done', 'dropped') AND number IN (
+            SELECT number FROM delivery WHERE state IN ('done', 'dropped') AND ended_at_ms < $1
+            LIMIT $2
+        )";
+    let deleted = sqlx::query(delete)
+        .bind(ended_before.0)
+        .bind(i64::from(max))
+        .execute(write.connection());
+    Ok(deleted.await.map_err(at("delivery"))?.rows_affected())
+}
+
+/// Seals up to so many payloads anew that are under another key than the current, and says how many.
+/// Nothing is left once it is none.
+///
+/// # Errors
+/// A key is not here, or a seal does not fit.
+pub async fn reseal(write: &mut Write, keys: &Keys, max: u32) -> Result<usize, DeliveryError> {
+    let current = keys.current();
+    let select = "SELECT number, kind, target, guid, payload FROM delivery
+        WHERE payload_key <> $1 LIMIT $2";
+    let rows = sqlx::query(select)
+        .bind(current.id().to_string())
+        .bind(i64::from(max))
+        .fetch_all(write.connection());
+    let rows = rows.await.map_err(at("delivery"))?;
+    for row in &rows {
+        let kind: String = row.try_get(1).map_err(at("delivery"))?;
+        let (target, guid) = (id(row, 2)?, id(row, 3)?);
+        let context = context(Kind::of_word(&kind)?, &target, &guid);
+        let sealed: Vec<u8> = row.try_get(4).map_err(at("delivery"))?;
+        let payload = envelope::open(keys, &context, &sealed);
+        let sealed = payload.and_then(|text| envelope::seal(current, &context, text.as_bytes()));
+        // It may have been wiped since it was read.
+        let update = "UPDATE delivery SET payload = $2, payload_key = $3
+            WHERE number = $1 AND payload IS NOT NULL";
+        let updated = sqlx::query(update)
+            .bind(row.try_get::<i64, _>(0).map_err(at("delivery"))?)
+            .bind(sealed.map_err(|fault| seal_error(&target, &guid, fault))?)
+            .bind(current.id().to_string())
+            .execute(write.connection());
+        updated.await.map_err(at("delivery"))?;
+    }
+    Ok(rows.len())
+}
+
+/// What waits and what is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// Of which kind.
+    pub kind: Kind,
+    /// Deliveries that wait.
+    pub waiting: i64,
+    /// Dead letters.
+    pub dead: i64,
+    /// When the oldest of those that wait was queued.
+    pub oldest_made_at: Option<UnixMs>,
+}
+
+/// The figures of each kind.
+///
+/// # Errors
+/// The database.
+pub async fn figures(connection: &mut AnyConnection) -> Result<Vec<Figures>, StoreError> {
+    let select = "SELECT
+            (SELECT count(*) FROM delivery WHERE state = 'waiting' AND kind = $1),
+            (SELECT count(*) FROM delivery WHERE state = 'dead' AND kind = $1),
+            (SELECT min(made_at_ms) FROM delivery WHERE state = 'waiting' AND kind = $1)";
+    let mut figures = Vec::with_capacity(Kind::ALL.len());
+    for kind in Kind::ALL {
+        let row = sqlx::query(select)
+            .bind(kind.word())
+            .fetch_one(&mut *connection);
+        let row = row.await.map_err(at("delivery"))?;
+        let oldest: Option<i64> = row.try_get(2).map_err(at("delivery"))?;
+        figures.push(Figures {
+            kind,
+            waiting: row.try_get(0).map_err(at("delivery"))?,
+            dead: row.try_get(1).map_err(at("delivery"))?,
+            oldest_made_at: oldest.map(UnixMs),
+        });
+    }
+    Ok(figures)
+}
