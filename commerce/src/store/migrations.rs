@@ -60,6 +60,12 @@ const STEPS: &[Step] = &[
         postgres: "",
     },
     Step {
+        description: "access",
+        tables: include_str!("../../migrations/4-access.sql"),
+        sqlite: include_str!("../../migrations/4-access.sqlite.sql"),
+        postgres: include_str!("../../migrations/4-access.postgres.sql"),
+    },
+    Step {
         description: "intake",
         tables: include_str!("../../migrations/5-intake.sql"),
         sqlite: "",
@@ -76,23 +82,16 @@ const STEPS: &[Step] = &[
         postgres: include_str!("../../migrations/6-purchases.postgres.sql"),
     },
     Step {
-        description: "office",
-        tables: include_str!("../../migrations/8-office.sql"),
-        sqlite: include_str!("../../migrations/8-office.sqlite.sql"),
-        postgres: include_str!("../../migrations/8-office.postgres.sql"),
-    },
-    Step {
-        description: "access",
-        tables: include_str!("../../migrations/4-access.sql"),
-        sqlite: include_str!("../../migrations/4-access.sqlite.sql"),
-        postgres: include_str!("../../migrations/4-access.postgres.sql"),
-    },
-    },
-    Step {
         description: "deliveries",
         tables: include_str!("../../migrations/7-deliveries.sql"),
         sqlite: "",
         postgres: "",
+    },
+    Step {
+        description: "office",
+        tables: include_str!("../../migrations/8-office.sql"),
+        sqlite: include_str!("../../migrations/8-office.sqlite.sql"),
+        postgres: include_str!("../../migrations/8-office.postgres.sql"),
     },
 ];
 
