@@ -132,23 +132,21 @@ async fn count(
         .map_err(at("otp_phone"))
 }
 
-/// Uses the code up, which happens once, and forgets the wrong tries before it.
+/// Uses the code up, which happens once. Whoever knows it has not guessed, so the wrong tries before it
+/// are forgotten, and those of his that came at the same moment.
 async fn use_up(write: &mut Write, bound: &Bound<'_>, number: i64) -> Result<bool, StoreError> {
+    let update = "UPDATE otp_phone SET wrong = 0, locked_until_ms = 0 WHERE phone = $1";
+    let forgotten = sqlx::query(update)
+        .bind(bound.phone.as_str())
+        .execute(write.connection());
+    forgotten.await.map_err(at("otp_phone"))?;
     let update = "UPDATE otp SET state = 'used'
         WHERE purchase = $1 AND number = $2 AND state = 'live'";
     let used = sqlx::query(update)
         .bind(bound.purchase.as_str())
         .bind(number)
         .execute(write.connection());
-    if used.await.map_err(at("otp"))?.rows_affected() == 0 {
-        return Ok(false);
-    }
-    let update = "UPDATE otp_phone SET wrong = 0, locked_until_ms = 0 WHERE phone = $1";
-    let forgotten = sqlx::query(update)
-        .bind(bound.phone.as_str())
-        .execute(write.connection());
-    forgotten.await.map_err(at("otp_phone"))?;
-    Ok(true)
+    Ok(used.await.map_err(at("otp"))?.rows_affected() == 1)
 }
 
 async fn revoke_all(write: &mut Write, phone: &Phone) -> Result<(), StoreError> {

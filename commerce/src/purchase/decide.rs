@@ -210,3 +210,127 @@ fn failed(why: Why) -> Turn {
 fn review(why: Why, detail: &str) -> Next {
     Next::Go(Turn::to(State::ManualReview).because(why).saying(detail))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        money::Vnd,
+        purchase::{Channel, Item},
+    };
+
+    const NOW: UnixMs = UnixMs(1_800_000_000_000);
+
+    /// Confirmed and in its state for so long.
+    fn purchase(state: State, for_ms: i64) -> Purchase {
+        let since = NOW.plus_ms(-for_ms);
+        Purchase {
+            id: "p".parse().unwrap(),
+            phone: "84912345678".parse().unwrap(),
+            bank: "vcb".parse().unwrap(),
+            channel: Channel::Sms,
+            item: Item::Card("MOBI10".parse().unwrap()),
+            amount: Vnd::new(10_000).unwrap(),
+            state,
+            version: 3,
+            attempts: 1,
+            created_at: since,
+            updated_at: since,
+            confirmed_at: Some(since),
+            charge_asked_at: Some(since),
+            response_code: None,
+            why: None,
+            card_resends: 0,
+        }
+    }
+
+    fn all_that_is_heard() -> Vec<Heard> {
+        let said = [
+            Charged::Approved {
+                authorization: String::new(),
+            },
+            Charged::Declined {
+                response_code: "51".to_owned(),
+            },
+            Charged::NotSent { why: String::new() },
+            Charged::Pending,
+            Charged::Reversing,
+            Charged::Reversed,
+            Charged::ReversalFailed,
+            Charged::Resolved { how: String::new() },
+        ];
+        let mut heard: Vec<Heard> = said.into_iter().map(Heard::Said).collect();
+        heard.push(Heard::NeverHad);
+        heard.push(Heard::Nothing(Unheard(String::new())));
+        heard
+    }
+
+    #[test]
+    fn every_answer_at_every_time_leads_where_a_purchase_may_go() {
+        for state in State::ALL.iter().copied() {
+            for for_ms in [0, CHARGE_WINDOW_MS, INQUIRY_MAX_MS] {
+                let purchase = purchase(state, for_ms);
+                if !matches!(
+                    call(&purchase, NOW),
+                    Call::Charge | Call::Find | Call::Reverse
+                ) {
+                    continue;
+                }
+                for heard in all_that_is_heard() {
+                    match next(&purchase, heard.clone(), NOW) {
+                        Next::Stay => assert!(for_ms < INQUIRY_MAX_MS, "{state}: {heard:?}"),
+                        Next::Go(turn) => {
+                            assert!(state.may_become(turn.to), "{state}: {heard:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_an_approval_leads_to_a_card_and_only_a_final_answer_to_a_failure() {
+        for state in [State::Charging, State::Unknown, State::Reversing] {
+            for heard in all_that_is_heard() {
+                let Next::Go(turn) = next(&purchase(state, 0), heard.clone(), NOW) else {
+                    continue;
+                };
+                let is_approved = matches!(heard, Heard::Said(Charged::Approved { .. }));
+                assert_eq!(
+                    turn.to == State::FundsHeld,
+                    is_approved && state != State::Reversing
+                );
+                let is_final = matches!(
+                    heard,
+                    Heard::Said(
+                        Charged::Declined { .. } | Charged::NotSent { .. } | Charged::Reversed
+                    )
+                );
+                assert!(turn.to != State::Failed || is_final, "{state}: {heard:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_charge_is_sent_within_its_time_and_what_may_have_been_sent_is_only_asked_about() {
+        let fresh = purchase(State::Charging, CHARGE_WINDOW_MS - 1);
+        assert_eq!(call(&fresh, NOW), Call::Charge);
+        let late = purchase(State::Charging, CHARGE_WINDOW_MS);
+        assert_eq!(call(&late, NOW), Call::Find);
+        let never_asked = Purchase {
+            charge_asked_at: None,
+            ..late
+        };
+        assert_eq!(call(&never_asked, NOW), Call::TooLate);
+    }
+
+    #[test]
+    fn every_state_that_has_something_to_do_comes_due() {
+        for state in State::ALL.iter().copied() {
+            let has_to_do = call(&purchase(state, 0), NOW) != Call::Rest;
+            // Its order says when the time for its code is over.
+            let due = due_on_entry(state, NOW).is_some() || state == State::Authenticating;
+            assert_eq!(due, has_to_do, "{state}");
+        }
+    }
+}

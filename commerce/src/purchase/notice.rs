@@ -46,8 +46,11 @@ pub(super) async fn tell(
     now: UnixMs,
 ) -> Result<(), PurchaseError> {
     let is_news = match purchase.state {
-        State::Failed | State::Refunded | State::ManualReview | State::Reversing => true,
-        State::Unknown => true,
+        State::Failed
+        | State::Refunded
+        | State::ManualReview
+        | State::Reversing
+        | State::Unknown => true,
         State::Fulfilled => matches!(purchase.item, Item::Order { .. }),
         _ => false,
     };

@@ -38,7 +38,8 @@ const ANSWER_VALID_S: u32 = 3_600;
 /// A subscriber's message, understood.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// By which its reception is known. No two messages have the same, and its repeat has it again.
+    /// By which its reception is known, at most 57 characters. No two messages have the same, and its
+    /// repeat has it again.
     pub id: Id,
     /// Who sent it.
     pub phone: Phone,

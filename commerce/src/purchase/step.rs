@@ -27,13 +27,9 @@ pub(super) async fn go(
     if gives_back {
         stock::release(write, &purchase.id).await?;
     }
-    if !is_awaited(purchase) {
+    // That a charge is not known is told only if it stays so, because most are a moment later.
+    if purchase.state != State::Unknown {
         notice::tell(write, keys, purchase, now).await?;
     }
     Ok(())
-}
-
-/// A charge that is not known yet is told of only when it stays so, because most are known a moment later.
-fn is_awaited(purchase: &Purchase) -> bool {
-    purchase.state == State::Unknown
 }

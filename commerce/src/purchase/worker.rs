@@ -7,7 +7,10 @@
 use std::{sync::Arc, time::Duration};
 
 use sqlx::Row as _;
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -48,7 +51,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     while !stop.is_cancelled() {
         while let Some(ended) = tasks.try_join_next() {
-            note_end(ended);
+            note_joined(ended);
         }
         let free = AT_ONCE_MAX - tasks.len();
         let taken = take(&store, clock(), free).await.unwrap_or_else(|error| {
@@ -67,47 +70,43 @@ pub async fn run(
         }
     }
     while let Some(ended) = tasks.join_next().await {
-        note_end(ended);
+        note_joined(ended);
     }
 }
 
-/// One round: takes what is due, does its next step, and says how much it was.
+/// One round, one purchase after the other: takes what is due, does its next step, and says how much it
+/// was.
 ///
 /// # Errors
 /// The database. What was taken is taken again after its lease.
 pub async fn work(
     store: &Store,
     keys: &Keys,
-    banks: &Arc<dyn Banks>,
+    banks: &dyn Banks,
     clock: &Clock,
 ) -> Result<usize, PurchaseError> {
     let taken = take(store, clock(), AT_ONCE_MAX).await?;
     let count = taken.len();
-    let mut tasks = JoinSet::new();
     for (purchase, taken_at) in taken {
-        let (store, keys) = (store.clone(), keys.clone());
-        let (banks, clock) = (banks.clone(), clock.clone());
-        tasks.spawn(
-            async move { perform(&store, &keys, &*banks, &clock, purchase, taken_at).await },
-        );
-    }
-    while let Some(ended) = tasks.join_next().await {
-        note_end(ended);
+        note_end(perform(store, keys, banks, clock, purchase, taken_at).await);
     }
     Ok(count)
 }
 
-type Ended = Result<Result<(), PurchaseError>, tokio::task::JoinError>;
-
-fn note_end(ended: Ended) {
+fn note_end(ended: Result<(), PurchaseError>) {
     match ended {
-        Ok(Ok(())) => {}
-        // Somebody else was faster, and does what there is to do.
-        Ok(Err(PurchaseError::Raced(_))) => {}
-        Ok(Err(error)) => {
+        // If somebody else was faster, he does what there is to do.
+        Ok(()) | Err(PurchaseError::Raced(_)) => {}
+        Err(error) => {
             metrics::counter!("commerce_purchase_steps_failed_total").increment(1);
             tracing::warn!(%error, "a purchase's step is tried again later");
         }
+    }
+}
+
+fn note_joined(joined: Result<Result<(), PurchaseError>, JoinError>) {
+    match joined {
+        Ok(ended) => note_end(ended),
         Err(error) => tracing::error!(%error, "a purchase's task ended early"),
     }
 }

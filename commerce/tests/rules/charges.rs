@@ -1,0 +1,294 @@
+//! What is not known of a charge is asked and not guessed, and a purchase goes on wherever it was left.
+
+use commerce::{
+    port::Charged,
+    purchase::{self, Channel, Item, Settlement, State, Why},
+    store::Store,
+    word::Id,
+};
+
+use crate::{
+    books::{balance, by_hand},
+    databases::on_both,
+    shop::{hand_out, import_at, keys, reserve, rotated_keys, second_keys, type_id},
+    town::{ANNA, Act, Town, approved, crash_after, declined},
+};
+
+/// More than a round of a worker has.
+const POLLS_MAX: usize = 400;
+
+async fn settle(town: &Town, id: &Id, settlement: Settlement) {
+    let mut write = town.store.write().await.unwrap();
+    purchase::settle(&mut write, &keys(), id, settlement, "lan", town.now())
+        .await
+        .unwrap();
+    write.commit().await.unwrap();
+}
+
+async fn why(town: &Town, id: &Id) -> (State, Option<Why>) {
+    let purchase = town.find(id).await;
+    (purchase.state, purchase.why)
+}
+
+/// A purchase that is paid and has no card any more.
+async fn paid_without_card(town: &Town) -> Id {
+    let id = town.confirmed(ANNA).await;
+    // Somebody gives its card and the others to other buyers.
+    let free = "UPDATE card SET state = 'free', reservation = NULL, reserved_until_ms = NULL";
+    by_hand(&town.store, &[free]).await.unwrap();
+    reserve(&town.store, "other", 9, town.now()).await;
+    hand_out(&town.store, "other", town.now()).await;
+    id
+}
+
+on_both! {
+    async fn an_unknown_charge_is_asked_about_and_never_guessed(store: Store) {
+        let town = Town::found(store, 3).await;
+        for (end, state) in [(approved(), State::Completed), (declined(), State::Failed)] {
+            // The answer is lost; then nothing is heard, and then it is not known yet.
+            town.bank.will([
+                Act::BecomesUnheard(Charged::Pending),
+                Act::Lost,
+                Act::Becomes(Charged::Pending),
+                Act::Becomes(end),
+            ]);
+            let id = town.confirmed(ANNA).await;
+            town.work().await;
+            assert_eq!(town.state(&id).await, State::Unknown);
+            assert_eq!(town.cards("reserved").await, 1);
+            for _ in 0..2 {
+                town.pass(40_000);
+                town.work().await;
+                assert_eq!(town.state(&id).await, State::Unknown);
+            }
+            town.deliver().await;
+            let told = town.handsets.last(ANNA);
+            assert!(told.contains("chua ro ket qua"), "{told}");
+            town.until_quiet().await;
+            assert_eq!(town.state(&id).await, state);
+            assert_eq!(town.bank.calls(), ["charge", "find", "find", "find"]);
+            town.assert_bank_agrees().await;
+        }
+        let unknown = town.handsets.texts(ANNA);
+        let unknown = unknown.iter().filter(|text| text.contains("chua ro ket qua"));
+        assert_eq!(unknown.count(), 2);
+    }
+
+    async fn a_charge_that_the_router_never_had_is_sent_under_its_first_id(store: Store) {
+        let town = Town::found(store, 3).await;
+        town.bank.will([Act::Lost]);
+        let id = town.confirmed(ANNA).await;
+        town.until_quiet().await;
+        assert_eq!(town.state(&id).await, State::Completed);
+        assert_eq!(town.bank.calls(), ["charge", "find", "charge"]);
+        assert_eq!(town.bank.debited(), 10_000);
+        town.assert_bank_agrees().await;
+    }
+
+    async fn a_charge_that_the_router_has_forgotten_awaits_an_operator(store: Store) {
+        let town = Town::found(store, 3).await;
+        town.bank.will([Act::BecomesUnheard(approved())]);
+        let id = town.confirmed(ANNA).await;
+        town.work().await;
+        town.bank.forgets_all();
+        town.pass(15 * 60_000);
+        town.until_quiet().await;
+        assert_eq!(why(&town, &id).await, (State::ManualReview, Some(Why::Forgotten)));
+        assert_eq!(town.bank.calls(), ["charge", "find"]);
+        assert_eq!((town.cards("reserved").await, town.cards("sold").await), (1, 0));
+        town.assert_sound().await;
+        // He finds that the bank has debited: the card is paid for.
+        settle(&town, &id, Settlement::Debited).await;
+        town.until_quiet().await;
+        assert_eq!(town.state(&id).await, State::Completed);
+        assert_eq!(town.bank.calls(), [""; 0]);
+        assert_eq!(balance(&town.store, "bank:vcb:settlement").await, 10_000);
+        town.assert_sound().await;
+    }
+
+    async fn a_charge_that_is_taken_back_is_told_as_such_and_hands_nothing_out(store: Store) {
+        let town = Town::found(store, 3).await;
+        town.bank.will([
+            Act::Becomes(Charged::Reversing),
+            Act::Becomes(Charged::Reversing),
+            Act::Lost,
+            Act::Becomes(Charged::Reversed),
+        ]);
+        let id = town.confirmed(ANNA).await;
+        town.work().await;
+        assert_eq!(town.state(&id).await, State::Reversing);
+        town.deliver().await;
+        let told = town.handsets.last(ANNA);
+        assert!(told.contains("Neu tien da bi tru thi dang duoc hoan"), "{told}");
+        town.until_quiet().await;
+        assert_eq!(why(&town, &id).await, (State::Failed, Some(Why::Reversed)));
+        assert_eq!((town.cards("free").await, town.cards("sold").await), (3, 0));
+        town.assert_bank_agrees().await;
+    }
+
+    async fn what_nobody_knows_awaits_an_operator_and_is_told_as_not_known(store: Store) {
+        let town = Town::found(store, 3).await;
+        let resolved = || Charged::Resolved { how: "paid out by hand".to_owned() };
+        let decide = [
+            (Charged::ReversalFailed, Why::ReversalFailed, Settlement::NotDebited, State::Failed),
+            (resolved(), Why::Resolved, Settlement::Debited, State::Completed),
+        ];
+        for (outcome, reason, settlement, end) in decide {
+            town.bank.will([Act::Becomes(Charged::Reversing), Act::Becomes(outcome)]);
+            let id = town.confirmed(ANNA).await;
+            town.until_quiet().await;
+            assert_eq!(why(&town, &id).await, (State::ManualReview, Some(reason)));
+            let told = town.handsets.last(ANNA);
+            assert!(told.contains("chua ro ket qua"), "{told}");
+            let mut read = town.store.read().await.unwrap();
+            let later = town.now().plus_ms(1);
+            let stuck = purchase::stuck(&mut read, later).await.unwrap();
+            assert_eq!(stuck.len(), 1);
+            drop(read);
+            settle(&town, &id, settlement).await;
+            town.until_quiet().await;
+            assert_eq!(town.state(&id).await, end);
+            town.assert_sound().await;
+        }
+        // What contradicts itself is not believed.
+        town.bank.will([Act::Becomes(Charged::Reversing), Act::Becomes(approved())]);
+        let id = town.confirmed(ANNA).await;
+        town.until_quiet().await;
+        assert_eq!(why(&town, &id).await, (State::ManualReview, Some(Why::Contradiction)));
+        town.assert_sound().await;
+    }
+
+    async fn a_charge_that_nobody_answers_for_awaits_an_operator_after_a_day(store: Store) {
+        let town = Town::found(store, 3).await;
+        town.bank.will((0..1_000).map(|_| Act::Lost));
+        let id = town.confirmed(ANNA).await;
+        town.until_quiet().await;
+        assert_eq!(why(&town, &id).await, (State::ManualReview, Some(Why::Unanswered)));
+        let calls = town.bank.calls();
+        assert_eq!(calls[..2], ["charge", "find"]);
+        // It was only asked about, a few hundred times in a day.
+        assert!(calls[1..].iter().all(|call| *call == "find") && calls.len() < 600);
+        town.assert_sound().await;
+    }
+
+    async fn a_confirmed_purchase_is_not_charged_too_late(store: Store) {
+        let town = Town::found(store, 3).await;
+        let id = town.confirmed(ANNA).await;
+        town.pass(15 * 60_000);
+        town.until_quiet().await;
+        assert_eq!(why(&town, &id).await, (State::Failed, Some(Why::TooLate)));
+        assert_eq!(town.bank.calls(), [""; 0]);
+        assert_eq!(town.cards("free").await, 3);
+    }
+
+    async fn what_is_paid_and_cannot_be_handed_out_is_given_back(store: Store) {
+        let town = Town::found(store, 1).await;
+        let id = paid_without_card(&town).await;
+        town.bank.will([
+            Act::Becomes(approved()),
+            Act::Lost,
+            Act::BecomesUnheard(Charged::Reversing),
+            Act::Becomes(Charged::Reversing),
+        ]);
+        town.work().await;
+        assert_eq!(why(&town, &id).await, (State::Compensating, Some(Why::OutOfStock)));
+        assert_eq!(balance(&town.store, &format!("hold:{id}")).await, 10_000);
+        town.until_quiet().await;
+        assert_eq!(town.state(&id).await, State::Refunded);
+        assert_eq!(town.bank.calls(), ["charge", "reverse", "reverse", "reverse", "reverse"]);
+        assert_eq!(town.bank.outcome(&id), Some(Charged::Reversed));
+        assert_eq!(balance(&town.store, &format!("hold:{id}")).await, 0);
+        let told = town.handsets.last(ANNA);
+        assert!(told.ends_with("10.000d da hoan ve tai khoan."), "{told}");
+        town.assert_bank_agrees().await;
+    }
+
+    async fn what_cannot_be_given_back_keeps_its_money_aside_until_somebody_settles_it(
+        store: Store
+    ) {
+        let town = Town::found(store, 2).await;
+        let id = paid_without_card(&town).await;
+        let failed = || Act::Becomes(Charged::ReversalFailed);
+        town.bank.will([Act::Becomes(approved()), failed()]);
+        town.until_quiet().await;
+        assert_eq!(why(&town, &id).await, (State::ManualReview, Some(Why::ReversalFailed)));
+        assert_eq!(balance(&town.store, &format!("hold:{id}")).await, 10_000);
+        settle(&town, &id, Settlement::AskAgain).await;
+        assert_eq!(town.state(&id).await, State::Compensating);
+        town.until_quiet().await;
+        assert_eq!(town.state(&id).await, State::ManualReview);
+        settle(&town, &id, Settlement::NotDebited).await;
+        assert_eq!(town.state(&id).await, State::Refunded);
+        assert_eq!(balance(&town.store, &format!("hold:{id}")).await, 0);
+        town.assert_sound().await;
+        let (keys, now) = (keys(), town.now());
+        let mut write = town.store.write().await.unwrap();
+        let twice = purchase::settle(&mut write, &keys, &id, Settlement::Debited, "lan", now);
+        assert!(twice.await.is_err());
+    }
+
+    async fn a_card_that_cannot_be_opened_waits_for_its_key_and_is_given_back_without_it(
+        store: Store
+    ) {
+        let mut town = Town::found(store, 0).await;
+        let lines = ["S1,111,2027-12-31", "S2,222,2027-12-31"];
+        import_at(&town.store, &second_keys(), "MOBI10", &lines, town.now()).await.unwrap();
+        let id = town.confirmed(ANNA).await;
+        town.work().await;
+        assert_eq!(town.state(&id).await, State::Fulfilling);
+        assert_eq!((town.cards("reserved").await, town.cards("sold").await), (1, 0));
+        town.until_quiet().await;
+        assert_eq!(why(&town, &id).await, (State::Refunded, Some(Why::Sealed)));
+        town.assert_bank_agrees().await;
+        let id = town.confirmed(ANNA).await;
+        town.work().await;
+        assert_eq!(town.state(&id).await, State::Fulfilling);
+        town.keys = rotated_keys();
+        town.until_quiet().await;
+        assert_eq!(town.state(&id).await, State::Completed);
+        town.assert_bank_agrees().await;
+    }
+
+    async fn a_purchase_goes_on_where_a_crash_left_it(store: Store) {
+        let mut town = Town::found(store, 200).await;
+        town.lift_limits();
+        let mut crashes = 0;
+        // At each await of the round that charges and hands out, until it has none left.
+        for polls in (1..POLLS_MAX).step_by(3) {
+            let id = town.confirmed(ANNA).await;
+            let is_over = crash_after(polls, town.work()).await.is_some();
+            town.until_quiet().await;
+            assert_eq!(town.state(&id).await, State::Completed, "after {polls} polls");
+            assert_eq!(town.bank.outcome(&id), Some(approved()));
+            if is_over {
+                break;
+            }
+            crashes += 1;
+        }
+        assert!((5..POLLS_MAX / 3 - 1).contains(&crashes), "{crashes}");
+        let texts = town.handsets.texts(ANNA);
+        let cards = texts.iter().filter(|text| text.starts_with("The MOBI10"));
+        assert_eq!(cards.count() as i64, town.cards("sold").await);
+        town.assert_bank_agrees().await;
+    }
+
+    async fn a_worker_that_was_away_for_too_long_changes_nothing(store: Store) {
+        let town = Town::found(store, 2).await;
+        let ordered = town
+            .order(ANNA, Channel::Web, Item::Card(type_id("MOBI10")), None)
+            .await
+            .unwrap();
+        town.deliver().await;
+        let code = town.handsets.code(ANNA).unwrap();
+        town.confirm_with(&ordered.purchase, &code).await.unwrap();
+        // One worker is taken away once it has the purchase; another does it after the lease.
+        for polls in 1..30 {
+            crash_after(polls, town.work()).await;
+        }
+        town.pass(90_000);
+        town.until_quiet().await;
+        assert_eq!(town.state(&ordered.purchase.id).await, State::Completed);
+        assert_eq!(town.bank.debited(), 10_000);
+        town.assert_bank_agrees().await;
+    }
+}
