@@ -7,7 +7,7 @@ use axum::{
 
 use super::{
     Api,
-    answer::{ApiError, Code},
+    error::{ApiError, Code},
 };
 use crate::{agents, http::Caller, views::Viewer};
 
@@ -30,7 +30,7 @@ impl FromRequestParts<Api> for Admitted {
         let address = address.map(|Caller(address)| *address);
         if !holder.may_call_from(address) {
             return Err(ApiError::new(
-                Code::Address,
+                Code::AddressNotAllowed,
                 "this agent may not call from this address",
             ));
         }

@@ -6,12 +6,32 @@ use axum::{
     extract::{Path, rejection::PathRejection},
     http::HeaderMap,
 };
+use utoipa::ToSchema;
 
-use super::answer::{ApiError, Code};
+use super::error::{ApiError, Code};
 use crate::{
     sales::{BuyCount, SellDestNo},
     word::Id,
 };
+
+/// What a purchase's body is, for its description.
+#[derive(ToSchema)]
+#[allow(
+    dead_code,
+    reason = "read by the function below, which is more patient than serde"
+)]
+pub(super) struct BuyForm {
+    /// How many cards, 1 to 40.
+    #[schema(rename = "BUYCOUNT", minimum = 1, maximum = 40)]
+    buycount: u32,
+    /// The agent's own number of the purchase, by which it can be looked up.
+    #[schema(
+        rename = "SELLDESTNO",
+        pattern = "^[A-Za-z0-9._-]{0,40}$",
+        nullable = false
+    )]
+    selldestno: Option<String>,
+}
 
 /// What a purchase's body says.
 pub(super) struct Form {
@@ -50,6 +70,8 @@ pub(super) fn form(body: &[u8]) -> Result<Form, ApiError> {
         }
     }
     let wrong = || ApiError::new(Code::Invalid, "BUYCOUNT is not a number from 1 to 40");
+    // Without the sign that numbers may have elsewhere.
+    let count = count.filter(|count| count.bytes().all(|byte| byte.is_ascii_digit()));
     let count = count.and_then(|count| count.parse().ok());
     let sell_dest_no = sell_dest_no.filter(|text| !text.is_empty());
     Ok(Form {

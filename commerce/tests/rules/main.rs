@@ -13,6 +13,7 @@ mod catalogue;
 mod charges;
 mod databases;
 mod deliveries;
+mod describe;
 mod egress;
 mod fake_router;
 mod holds;
