@@ -46,6 +46,7 @@ CREATE INDEX login_address_end ON login_address (ends_at_ms);
 
 -- What the office looks for beside what the API asks.
 CREATE INDEX sale_at ON sale (at_ms);
+CREATE INDEX sale_card_type ON sale (card_type, number);
 CREATE INDEX sale_agent ON sale (agent, number);
 CREATE INDEX sale_dest_no ON sale (sell_dest_no, number) WHERE sell_dest_no IS NOT NULL;
 CREATE INDEX card_serial ON card (serial);

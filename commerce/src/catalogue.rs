@@ -138,6 +138,22 @@ pub async fn put_card_type(write: &mut Write, card_type: &CardType) -> Result<()
     }
 }
 
+/// Puts a card type on sale or takes it off, and says whether there is one.
+///
+/// # Errors
+/// The database.
+pub async fn set_on_sale(
+    write: &mut Write,
+    card_type: &CardTypeId,
+    on_sale: bool,
+) -> Result<bool, CatalogueError> {
+    let updated = sqlx::query("UPDATE card_type SET on_sale = $2 WHERE id = $1")
+        .bind(card_type.as_str())
+        .bind(i64::from(on_sale))
+        .execute(write.connection());
+    Ok(updated.await.map_err(at("card_type"))?.rows_affected() == 1)
+}
+
 /// Gives an agent a price of his own.
 ///
 /// # Errors

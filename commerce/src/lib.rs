@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod moment;
 pub mod money;
 pub mod network;
+pub mod office;
 pub mod otp;
 pub mod outgoing;
 pub mod phone;

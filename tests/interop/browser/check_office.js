@@ -1,0 +1,221 @@
+// Walks through the back office with a browser that this project did not write: logs in, looks at each
+// page, shows a card's code, imports cards, and sees that the pages need no script, break no policy of
+// their own and are not wider than a phone. What it saw is in tests/output/office/*.png.
+//
+//     cargo build -p commerce --example office
+//     npm ci && node check_office.js
+
+"use strict";
+
+const assert = require("node:assert/strict");
+const { spawn } = require("node:child_process");
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const readline = require("node:readline");
+const { chromium } = require("playwright-core");
+
+const ROOT = path.resolve(__dirname, "../../..");
+const TARGET = process.env.CARGO_TARGET_DIR ?? path.join(ROOT, "target");
+const OUTPUT = path.join(ROOT, "tests/output/office");
+const PASSWORD = "correct horse battery";
+const DESKTOP = { width: 1360, height: 900 };
+const PHONE = { width: 390, height: 844 };
+
+function ok(what) {
+  console.log(`  ok: ${what}`);
+}
+
+/** The office of the example, and what ends it. */
+async function serve() {
+  const program = path.join(TARGET, "debug/examples/office");
+  const child = spawn(program, { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = readline.createInterface({ input: child.stdout });
+  const url = await new Promise((resolve, reject) => {
+    lines.once("line", resolve);
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`the office ended with ${code}`)));
+  });
+  return { url, end: () => child.stdin.end() };
+}
+
+async function browse() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ],
+  });
+}
+
+/** Counts what a browser complains of: a policy that was broken, a file that is missing. */
+function listen(page, complaints) {
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) {
+      complaints.push(`${page.url()}: ${message.text()}`);
+    }
+  });
+  page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error}`));
+}
+
+async function logIn(page, url, name, password = PASSWORD) {
+  await page.goto(`${url}/login`);
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Log in" }).click();
+}
+
+async function shoot(page, name) {
+  await page.screenshot({ path: path.join(OUTPUT, `${name}.png`), fullPage: true });
+}
+
+/** The pages that are looked at, and the name of each one's picture. */
+async function places(page, url) {
+  await page.goto(`${url}/sales`);
+  const sale = await page.locator("tbody tr a").first().getAttribute("href");
+  await page.goto(`${url}/purchases?stuck=yes`);
+  const stuck = await page.locator("tbody tr a").first().getAttribute("href");
+  const at = (href) => new URL(href, url).href;
+  return [
+    ["overview", url], ["purchases", `${url}/purchases`], ["purchase", at(stuck)],
+    ["sales", `${url}/sales`], ["sale", at(sale)], ["stock", `${url}/stock`],
+    ["card-type", `${url}/stock/MOBI100`], ["ledger", `${url}/ledger?check=yes`],
+    ["accounts", `${url}/ledger/accounts`],
+    ["statement", `${url}/ledger/accounts/agent:anphat:deposit`],
+    ["entry", `${url}/ledger/entries/sale:1`], ["agents", `${url}/agents`],
+    ["agent", `${url}/agents/anphat`], ["deliveries", `${url}/deliveries`],
+    ["operators", `${url}/operators`], ["operator", `${url}/operators/clara`],
+    ["audit", `${url}/audit`], ["me", `${url}/me`],
+  ];
+}
+
+async function lookAround(page, all, suffix) {
+  for (const [name, href] of all) {
+    const answer = await page.goto(href);
+    assert.equal(answer.status(), 200, href);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= page.viewportSize().width, `${name}${suffix} is ${wide} wide`);
+    await shoot(page, name + suffix);
+  }
+  ok(`${all.length} pages${suffix} are there and fit the screen`);
+}
+
+async function showCode(page, url) {
+  await page.goto(`${url}/sales`);
+  await page.locator("tbody tr a").first().click();
+  await page.getByRole("link", { name: "Open" }).first().click();
+  assert.equal(await page.locator("#pin").count(), 0);
+  await shoot(page, "card");
+  await page.getByLabel("Reason").fill("the customer's SMS was lost");
+  await page.getByRole("button", { name: "Show the code" }).click();
+  assert.match(await page.locator("#pin").innerText(), /^\d{13}$/);
+  await page.getByText("the customer's SMS was lost").waitFor();
+  await shoot(page, "card-shown");
+  const pin = await page.locator("#pin").innerText();
+  await page.goto(`${url}/audit?what=card.shown`);
+  assert.equal(await page.locator("tbody tr").count(), 1);
+  assert.ok(!(await page.content()).includes(pin));
+  ok("a code is shown for a reason and its view is in the audit log");
+}
+
+async function importCards(page, url) {
+  const upload = async (text) => {
+    await page.goto(`${url}/stock/GATE100`);
+    const file = { name: "cards.csv", mimeType: "text/csv", buffer: Buffer.from(text) };
+    await page.getByLabel("CSV file").setInputFiles(file);
+    await page.getByRole("button", { name: "Import" }).click();
+  };
+  const head = "CARDSERIESNO,CARDPINCODE,CARDEXPIREDATE\n";
+  await upload(`${head}A-1,991,2035-12-30\nA 2,992,2035-12-30\nA-3,993,soon\nA-1,994,2035-12-30\n`);
+  assert.equal(await page.getByRole("alert").getByRole("listitem").count(), 3);
+  await shoot(page, "import-faults");
+  await upload(`${head}A-1,991,2035-12-30\nA-2,992,2035-12-30\n`);
+  await page.getByText("The cards are in stock.").waitFor();
+  await shoot(page, "import");
+  ok("a file with faults names them by line, and a good one is in stock");
+}
+
+async function main() {
+  fs.rmSync(OUTPUT, { recursive: true, force: true });
+  fs.mkdirSync(OUTPUT, { recursive: true });
+  const office = await serve();
+  const browser = await browse();
+  const complaints = [];
+  const open = async (options) => {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    listen(page, complaints);
+    return page;
+  };
+  try {
+    const page = await open({ viewport: DESKTOP });
+    await page.goto(office.url);
+    assert.equal(new URL(page.url()).pathname, "/office/login");
+    await shoot(page, "login");
+    await logIn(page, office.url, "anna", "wrong");
+    await page.getByRole("alert").waitFor();
+    await shoot(page, "login-wrong");
+    // The browser tells of the status 401 of the page above, and of nothing else.
+    assert.equal(complaints.splice(0).length, 1);
+    await logIn(page, office.url, "anna");
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+    const [cookie] = await page.context().cookies();
+    assert.deepEqual([cookie.httpOnly, cookie.sameSite], [true, "Strict"]);
+    ok("there is no page without a login");
+
+    await showCode(page, office.url);
+    await importCards(page, office.url);
+    const all = await places(page, office.url);
+    await lookAround(page, all, "");
+
+    await page.goto(`${office.url}/agents/anphat`);
+    await page.getByRole("button", { name: "Make a key" }).click();
+    assert.match(await page.locator("#key").innerText(), /^[0-9A-F]{64}$/);
+    await shoot(page, "key");
+    await page.goto(`${office.url}/purchases?stuck=yes`);
+    await page.locator("tbody tr a").first().click();
+    await page.getByLabel("Reason").fill("told by the bank");
+    await page.getByRole("button", { name: "Settle as refunded" }).click();
+    await page.getByText("It is settled as you said.").waitFor();
+    ok("a stuck purchase is settled by hand");
+
+    // By the keyboard alone: the first stop leads past the menu.
+    await page.goto(office.url);
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "content");
+    ok("the keyboard gets to the content at once");
+
+    const dark = await open({ viewport: DESKTOP, colorScheme: "dark", javaScriptEnabled: false });
+    await logIn(dark, office.url, "anna");
+    for (const name of ["overview", "sale", "card-type"]) {
+      await dark.goto(all.find(([own]) => own === name)[1]);
+      await shoot(dark, `${name}-dark`);
+    }
+    ok("nothing needs a script");
+
+    const phone = await open({ viewport: PHONE, deviceScaleFactor: 2, isMobile: true, hasTouch: true });
+    await logIn(phone, office.url, "anna");
+    await lookAround(phone, all, "-phone");
+
+    const viewer = await open({ viewport: DESKTOP });
+    await logIn(viewer, office.url, "victor");
+    assert.equal(await viewer.getByRole("link", { name: "Audit log" }).count(), 0);
+    await viewer.goto(all.find(([own]) => own === "purchases")[1]);
+    await shoot(viewer, "purchases-viewer");
+    assert.deepEqual(complaints, []);
+    const refused = await viewer.goto(`${office.url}/audit`);
+    assert.equal(refused.status(), 403);
+    await shoot(viewer, "refused");
+    ok("a viewer is shown less, and no page breaks the policy that it comes with");
+  } finally {
+    await browser.close();
+    office.end();
+  }
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});
