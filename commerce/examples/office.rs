@@ -29,6 +29,7 @@ use commerce::{
     seal::{Keys, MasterKey},
     stock::{self, CardFile},
     store::{Location, Store},
+    views::Viewer,
     word::Id,
 };
 use office_sources::MadeUp;
@@ -190,7 +191,11 @@ async fn trade(store: &Store, keys: &Keys, now: UnixMs) {
         let busy = if day % 7 < 2 { 14 } else { 8 };
         for n in 0..random.usize(busy / 2..busy) {
             let purchase = Purchase {
-                agent: agents[random.usize(0..3)].clone(),
+                buyer: Viewer {
+                    agent: agents[random.usize(0..3)].clone(),
+                    key_prefix: "EXAMPLE0".to_owned(),
+                    address: None,
+                },
                 card_type: CARD_TYPES[random.usize(0..6)].0.parse().unwrap(),
                 count: BuyCount::new(random.u32(1..4)).unwrap(),
                 sell_dest_no: Some(format!("DH-{day:02}{n:03}").parse().unwrap()),

@@ -24,6 +24,8 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_due ON delivery (kind, target, due_at_ms) WHERE state = 'waiting';
 CREATE INDEX delivery_dead ON delivery (number) WHERE state = 'dead';
 CREATE INDEX delivery_ended ON delivery (ended_at_ms) WHERE state IN ('done', 'dropped');
+CREATE INDEX delivery_kept ON delivery (ended_at_ms)
+    WHERE state IN ('done', 'dropped') AND payload IS NOT NULL;
 CREATE INDEX delivery_key ON delivery (payload_key) WHERE payload_key IS NOT NULL;
 
 -- Who gets messages of subscribers. Of the three filters those that are not empty must fit. networks are

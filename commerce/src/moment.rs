@@ -1,6 +1,6 @@
 //! Points in time and days as the books write them. Nothing here reads a clock: the time is handed in.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr};
 
 use time::{Date, Duration, Month, OffsetDateTime};
 
@@ -17,9 +17,6 @@ impl UnixMs {
         Self(self.0.saturating_add(ms))
     }
 }
-
-/// What the outermost loops tell the time by; tests hand in their own.
-pub type Clock = Arc<dyn Fn() -> UnixMs + Send + Sync>;
 
 /// A day of the calendar, in Vietnam.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -42,6 +42,9 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(45);
 /// How often the database is asked for what is due. Half of it or all, so that machines do not ask at once.
 const POLL: Duration = Duration::from_millis(500);
 
+/// The same after the database could not say, so that a log is not filled while it is away.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
+
 /// How often figures are taken and what is old is forgotten.
 const TIDY_MS: i64 = 15_000;
 
@@ -122,13 +125,14 @@ impl Worker {
     /// Works until it is told to stop, and then lets the calls end that are being made.
     pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
+            let mut pause = POLL.mul_f64(0.5 + fastrand::f64() / 2.0);
             if let Err(error) = self.start_due().await {
                 tracing::warn!(%error, "deliveries are not taken");
+                pause = PAUSE_AFTER_ERROR;
             }
             if let Err(error) = self.tidy().await {
                 tracing::warn!(%error, "old deliveries are not forgotten");
             }
-            let pause = POLL.mul_f64(0.5 + fastrand::f64() / 2.0);
             tokio::select! {
                 () = stop.cancelled() => {}
                 Some(_) = self.next_ended() => while self.ended_already().is_some() {},

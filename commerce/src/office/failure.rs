@@ -175,6 +175,7 @@ impl From<AgentError> for Failure {
     fn from(error: AgentError) -> Self {
         match error {
             AgentError::Store(error) => error.into(),
+            AgentError::Networks(_) => Self::Conflict(sentence(&error)),
             AgentError::Randomness => Self::internal(&error),
         }
     }

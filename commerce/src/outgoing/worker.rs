@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     backoff,
-    moment::{Clock, UnixMs},
+    clock::Clock,
+    moment::UnixMs,
     port::{Message, Messages, Sent, Unheard, Urgency},
     seal::{Keys, envelope},
     store::{Store, StoreError, Write, at},

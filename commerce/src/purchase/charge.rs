@@ -10,8 +10,9 @@ use super::{
     notice, record, step,
 };
 use crate::{
+    clock::Clock,
     customers,
-    moment::{Clock, UnixMs},
+    moment::UnixMs,
     port::{Banks, Charge, Charged, Unheard},
     seal::Keys,
     store::{Store, Write},

@@ -23,7 +23,8 @@ use super::{
     step,
 };
 use crate::{
-    moment::{Clock, UnixMs},
+    clock::Clock,
+    moment::UnixMs,
     otp, outgoing,
     port::Banks,
     seal::Keys,

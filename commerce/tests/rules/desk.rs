@@ -18,6 +18,7 @@ use commerce::{
     office::{self, Cookies, Hardness, Hasher, Office, Password, Role, operators},
     sales::{self, BuyCount, Purchase},
     store::Store,
+    views::Viewer,
 };
 use tower::ServiceExt as _;
 
@@ -219,7 +220,11 @@ pub(crate) async fn trade(store: &Store, sold: u32) {
     post(store, &deposit).await.unwrap();
     for n in 1..=sold {
         let purchase = Purchase {
-            agent: id("shop-1"),
+            buyer: Viewer {
+                agent: id("shop-1"),
+                key_prefix: "ABCDEF01".to_owned(),
+                address: None,
+            },
             card_type: type_id("MOBI10"),
             count: BuyCount::new(1).unwrap(),
             sell_dest_no: Some(format!("order-{n}").parse().unwrap()),

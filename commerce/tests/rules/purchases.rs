@@ -2,12 +2,11 @@
 
 use commerce::{
     customers::{self, CustomerError, CustomerState, Registered},
+    intake::Command,
     money::Vnd,
     otp::Code,
     port::AccountToken,
-    purchase::{
-        self, Channel, Command, Confirmed, Item, PurchaseError, Refusal, Rules, State, Who, Why,
-    },
+    purchase::{self, Channel, Confirmed, Item, PurchaseError, Refusal, Rules, State, Who, Why},
     store::Store,
 };
 use tokio::task::JoinSet;

@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use commerce::{
+    intake::Command,
     otp::Code,
     port::Charged,
-    purchase::{self, Command, Filter, Purchase, PurchaseError, State, Why},
+    purchase::{self, Filter, Purchase, PurchaseError, State, Why},
     store::Store,
 };
 use proptest::{

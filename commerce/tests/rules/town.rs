@@ -13,14 +13,16 @@ use std::{
 };
 
 use commerce::{
+    clock::Clock,
     customers,
-    moment::{Clock, UnixMs},
+    intake::Command,
+    moment::UnixMs,
     otp::Code,
     outgoing,
     phone::Phone,
     port::{AccountToken, Answer, Banks, Charge, Charged, Message, Messages, Sent, Unheard},
     purchase::{
-        self, Channel, Command, Item, Order, Ordered, Purchase, PurchaseError, Rules, State, Who,
+        self, Channel, Item, Order, Ordered, Purchase, PurchaseError, Rules, State, Who,
         sms::{self, Received},
     },
     seal::Keys,
