@@ -97,6 +97,17 @@ pub async fn add(write: &mut Write, agent: &Id) -> Result<(), AgentError> {
     Ok(())
 }
 
+/// Whether there is such an agent.
+///
+/// # Errors
+/// The database.
+pub async fn is_there(connection: &mut AnyConnection, agent: &Id) -> Result<bool, AgentError> {
+    let select = sqlx::query("SELECT 1 FROM agent WHERE id = $1")
+        .bind(agent.as_str())
+        .fetch_optional(connection);
+    Ok(select.await.map_err(at("agent"))?.is_some())
+}
+
 /// Makes a key for an agent.
 ///
 /// # Errors

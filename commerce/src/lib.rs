@@ -38,6 +38,7 @@ pub mod seal;
 pub mod stock;
 pub mod store;
 mod subscribers;
+pub mod verdict;
 pub mod views;
 pub mod word;
 pub mod work;

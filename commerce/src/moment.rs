@@ -37,6 +37,17 @@ impl Day {
         let local = utc.ok().and_then(|utc| utc.checked_add(VIETNAM));
         local.map(|local| Self(local.date())).ok_or(DayFault)
     }
+
+    /// When it is over in Vietnam.
+    ///
+    /// # Errors
+    /// It is thousands of years away.
+    pub fn end(self) -> Result<UnixMs, DayFault> {
+        let next = self.0.next_day().ok_or(DayFault)?;
+        let midnight = next.midnight().assume_utc().unix_timestamp();
+        let midnight_s = midnight - VIETNAM.whole_seconds();
+        Ok(UnixMs(midnight_s * 1_000))
+    }
 }
 
 /// As `2026-12-30`, whose order as text is that of the days.
@@ -81,6 +92,8 @@ mod tests {
         // 2026-11-22T16:59:59.999Z, and a millisecond later.
         assert_eq!(day(1_795_366_799_999), "2026-11-22");
         assert_eq!(day(1_795_366_800_000), "2026-11-23");
+        let ended = "2026-11-22".parse::<Day>().unwrap().end();
+        assert_eq!(ended, Ok(UnixMs(1_795_366_800_000)));
         assert_eq!(Day::of(UnixMs(i64::MAX)), Err(DayFault));
     }
 

@@ -1,6 +1,9 @@
 //! What the commands of `commerce` do: they read, print and say how it ended. None of them ends the
 //! process by itself.
 
+mod agent;
+mod books;
+mod goods;
 mod serve;
 
 use std::{
@@ -83,6 +86,19 @@ enum Command {
     Serve,
     /// Name every fault of a configuration, with its line. Opens no port and no database.
     Check,
+    /// Agents, their keys, their deposits, and from where they may call.
+    #[command(subcommand)]
+    Agent(agent::AgentArgs),
+    /// The cards.
+    #[command(subcommand)]
+    Stock(goods::StockArgs),
+    /// What is for sale, and at which prices.
+    #[command(subcommand)]
+    Catalogue(goods::CatalogueArgs),
+    /// Print the trial balance. Exit code 0 only if it sums to zero and no account is wrong.
+    Trial,
+    /// Say whether books, stock and sales agree, a line each. Exit code 0 only if all do.
+    Verdict,
 }
 
 /// Reads the command line and does what it says.
@@ -94,6 +110,11 @@ pub fn main() -> Exit {
     let done = match command {
         Command::Serve => serve::serve(&config),
         Command::Check => check(&config),
+        Command::Agent(args) => agent::agent(&config, args),
+        Command::Stock(args) => goods::stock(&config, args),
+        Command::Catalogue(args) => goods::catalogue(&config, args),
+        Command::Trial => books::trial(&config),
+        Command::Verdict => books::verdict(&config),
     };
     done.unwrap_or_else(complain)
 }

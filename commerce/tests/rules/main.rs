@@ -27,6 +27,7 @@ mod office_pages;
 mod office_sources;
 mod otps;
 mod partners;
+mod program;
 mod purchases;
 mod push;
 mod router;

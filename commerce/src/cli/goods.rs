@@ -1,0 +1,212 @@
+//! `commerce stock` and `commerce catalogue`: what is for sale, and the cards.
+
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use clap::Subcommand;
+
+use super::{
+    Exit, Trouble,
+    agent::refuse_unknown,
+    books::{with_books, with_books_at},
+    print,
+};
+use crate::{
+    catalogue::{self, CardType, Category},
+    clock,
+    config::{Config, Table, read_file},
+    moment::Day,
+    money::Vnd,
+    stock::{self, CardFile, FILE_BYTES_MAX, FileFault, StockError},
+    word::{CardTypeId, Id},
+};
+
+/// What a card is worth at most: more is a slip of the pen.
+const VALUE_MAX_DONG: i64 = 100_000_000;
+
+/// More cards than any file brings.
+const LOW_STOCK_MAX: u32 = 1_000_000;
+
+#[derive(Subcommand)]
+pub(super) enum StockArgs {
+    /// Take the cards of a CSV file into stock, all or none. Their PIN codes are sealed.
+    Import {
+        /// Of which type they are.
+        card_type: CardTypeId,
+        /// The file, with the columns CARDSERIESNO, CARDPINCODE, CARDEXPIREDATE and perhaps CARDACCNO.
+        file: PathBuf,
+    },
+    /// Show how many cards of each type on sale there are.
+    Levels,
+}
+
+#[derive(Subcommand)]
+pub(super) enum CatalogueArgs {
+    /// Add the categories and card types of a TOML file, or change what may change of them. What
+    /// the file does not name stays as it is. config/catalogue.toml shows one.
+    Put {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Give an agent a price of his own.
+    Price {
+        /// Who.
+        agent: Id,
+        /// Which card type.
+        card_type: CardTypeId,
+        /// What he pays, in dong.
+        amount: Vnd,
+    },
+}
+
+pub(super) fn stock(config: &Path, args: StockArgs) -> Result<Exit, Trouble> {
+    match args {
+        StockArgs::Import { card_type, file } => import(config, &card_type, &file),
+        StockArgs::Levels => levels(config),
+    }
+}
+
+fn import(config: &Path, card_type: &CardTypeId, path: &Path) -> Result<Exit, Trouble> {
+    let config = Config::load(config)?;
+    let unread = |error| Trouble::Failure(format!("{}: {error}", path.display()));
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    let file = File::open(path).map_err(unread)?;
+    let limited = file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
+    limited.map_err(unread)?;
+    let today = Day::of(clock::now()).map_err(Trouble::failure)?;
+    let file = CardFile::parse(&bytes, today).map_err(|fault| of_file(path, &fault))?;
+    with_books_at(&config.store, async |store| {
+        let mut write = store.write().await.map_err(Trouble::failure)?;
+        let imported = stock::import(&mut write, &config.keys, card_type, &file).await;
+        let cards = imported.map_err(|error| match error {
+            StockError::File(fault) => of_file(path, &fault),
+            error => Trouble::failure(error),
+        })?;
+        write.commit().await.map_err(Trouble::failure)?;
+        print(format_args!("{cards} cards of {card_type} are in stock"))?;
+        Ok(Exit::Success)
+    })
+}
+
+/// A line for each line that is no card.
+fn of_file(path: &Path, fault: &FileFault) -> Trouble {
+    let path = path.display();
+    let FileFault::Lines { lines, more } = fault else {
+        return Trouble::Failure(format!("{path}: {fault}"));
+    };
+    let mut told: Vec<_> = lines
+        .iter()
+        .map(|fault| format!("{path}: {fault}"))
+        .collect();
+    if *more > 0 {
+        told.push(format!("{path}: {more} others are no cards either"));
+    }
+    Trouble::Failure(told.join("\n"))
+}
+
+fn levels(config: &Path) -> Result<Exit, Trouble> {
+    with_books(config, async |store| {
+        let mut read = store.read().await.map_err(Trouble::failure)?;
+        let levels = stock::levels(&mut read, clock::now()).await;
+        for level in levels.map_err(Trouble::failure)? {
+            let mark = if level.is_low() { " LOW" } else { "" };
+            print(format_args!("{} {}{mark}", level.card_type, level.free))?;
+        }
+        Ok(Exit::Success)
+    })
+}
+
+pub(super) fn catalogue(config: &Path, args: CatalogueArgs) -> Result<Exit, Trouble> {
+    match args {
+        CatalogueArgs::Put { file } => put(config, &file),
+        CatalogueArgs::Price {
+            agent,
+            card_type,
+            amount,
+        } => price(config, &agent, &card_type, amount),
+    }
+}
+
+/// What a file of the catalogue says.
+struct Listed {
+    categories: Vec<Category>,
+    card_types: Vec<CardType>,
+}
+
+fn put(config: &Path, file: &Path) -> Result<Exit, Trouble> {
+    let listed = read_file(file, listed)?;
+    with_books(config, async |store| {
+        let mut write = store.write().await.map_err(Trouble::failure)?;
+        for category in &listed.categories {
+            let put = catalogue::put_category(&mut write, category).await;
+            put.map_err(Trouble::failure)?;
+        }
+        for card_type in &listed.card_types {
+            let put = catalogue::put_card_type(&mut write, card_type).await;
+            put.map_err(|error| Trouble::Failure(format!("{}: {error}", card_type.id)))?;
+        }
+        write.commit().await.map_err(Trouble::failure)?;
+        let (categories, card_types) = (listed.categories.len(), listed.card_types.len());
+        print(format_args!(
+            "{categories} categories, {card_types} card types"
+        ))?;
+        Ok(Exit::Success)
+    })
+}
+
+/// Categories stand in the order of the file.
+fn listed(root: &Table<'_>) -> Option<Listed> {
+    let mut place = 0;
+    Some(Listed {
+        categories: root.tables("category", |table| {
+            place += 1;
+            let (code, name) = (table.required_text("code"), table.required_text("name"));
+            Some(Category {
+                code: code?,
+                name: name?,
+                place,
+            })
+        }),
+        card_types: root.tables("card_type", card_type),
+    })
+}
+
+fn card_type(table: &Table<'_>) -> Option<CardType> {
+    let dong = |key| {
+        let dong = table.required(key)?.number(1..=VALUE_MAX_DONG)?;
+        Vnd::new(dong).ok()
+    };
+    let (id, category) = (table.required_text("id"), table.required_text("category"));
+    let (name, issuer) = (table.required_text("name"), table.required_text("issuer"));
+    let (value, sell_value) = (dong("value"), dong("sell_value"));
+    let on_sale = table.boolean("on_sale", true);
+    let low_stock = table.number("low_stock", 0, 0..=LOW_STOCK_MAX);
+    Some(CardType {
+        id: id?,
+        category: category?,
+        name: name?,
+        issuer: issuer?,
+        value: value?,
+        sell_value: sell_value?,
+        on_sale,
+        low_stock,
+    })
+}
+
+fn price(config: &Path, agent: &Id, card_type: &CardTypeId, amount: Vnd) -> Result<Exit, Trouble> {
+    if !amount.is_positive() {
+        return Err(Trouble::failure("a price is more than nothing"));
+    }
+    with_books(config, async |store| {
+        let mut write = store.write().await.map_err(Trouble::failure)?;
+        refuse_unknown(write.connection(), agent).await?;
+        let put = catalogue::put_agent_price(&mut write, agent, card_type, amount).await;
+        put.map_err(Trouble::failure)?;
+        write.commit().await.map_err(Trouble::failure)?;
+        print(format_args!("agent {agent} pays {amount} for {card_type}"))?;
+        Ok(Exit::Success)
+    })
+}
