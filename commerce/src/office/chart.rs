@@ -6,10 +6,10 @@ use maud::{Markup, html};
 use super::parts::count;
 
 /// The drawing's size and what its axes take of it, in units that a page scales.
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 230.0;
-const LEFT: f64 = 46.0;
-const RIGHT: f64 = 14.0;
+const WIDTH: f64 = 560.0;
+const HEIGHT: f64 = 220.0;
+const LEFT: f64 = 52.0;
+const RIGHT: f64 = 18.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 28.0;
 

@@ -17,7 +17,10 @@ use super::{
 
 const STYLE: &str = include_str!("style.css");
 
-/// A browser keeps a style sheet for a year, so another one has another address.
+/// A sampan: its sails and its hull.
+const MARK: &str = include_str!("mark.svg");
+
+/// A browser keeps a style sheet for a day, so another one has another address.
 static STYLE_PATH: LazyLock<String> = LazyLock::new(|| {
     let bytes = digest(&SHA256, STYLE.as_bytes());
     let digits = bytes
@@ -121,7 +124,7 @@ pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup
     let content = html! {
         a .skip href="#content" { "To the content" }
         div .frame {
-            header .bar {
+            header .side {
                 a .brand href="/office" { (mark()) span { "Sampan" } small { "Back office" } }
                 nav aria-label="Parts of the office" { ul { @for one in Place::MENU { (menu_line(visitor, place, one)) } } }
                 div .me {
@@ -215,21 +218,15 @@ fn document(title: &str, content: Markup) -> Markup {
                 meta name="color-scheme" content="light dark";
                 title { (title) " · Sampan back office" }
                 link rel="stylesheet" href=(STYLE_PATH.as_str());
+                link rel="icon" type="image/svg+xml" href="/office/mark.svg";
             }
             body { (content) }
         }
     }
 }
 
-/// A sampan: its sail and its hull.
 fn mark() -> Markup {
-    html! {
-        svg .mark viewBox="0 0 32 32" aria-hidden="true" {
-            path .sail d="M15 4C21 8 24 13 24.500 19H15z" {}
-            path .sail .dim d="M13 8v11H7c.5-5 2.500-8.500 6-11z" {}
-            path .hull d="M3 22h26c-2 4.500-6 6.500-13 6.500S5 26.500 3 22z" {}
-        }
-    }
+    html! { img .mark src="/office/mark.svg" alt="" width="34" height="34"; }
 }
 
 fn sign(lines: &str) -> Markup {
@@ -269,9 +266,19 @@ pub(super) fn redirect(path: &str) -> Response {
 
 /// The style sheet.
 pub(super) async fn style() -> Response {
+    file("text/css; charset=utf-8", STYLE)
+}
+
+/// The mark, which stands beside a page's title too.
+pub(super) async fn mark_file() -> Response {
+    file("image/svg+xml", MARK)
+}
+
+/// What is the same for everybody, logged in or not.
+fn file(kind: &'static str, text: &'static str) -> Response {
     let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "public, max-age=86400"),
     ];
-    (headers, STYLE).into_response()
+    (headers, text).into_response()
 }

@@ -162,6 +162,7 @@ pub fn router(office: Office) -> Router {
         )
         .route("/office/audit", get(pages::audit::list))
         .route("/office/style.css", get(layout::style))
+        .route("/office/mark.svg", get(layout::mark_file))
         .route("/office/{*rest}", any(async || Failure::Missing("page")))
         .method_not_allowed_fallback(async || Failure::Method)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

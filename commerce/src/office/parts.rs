@@ -91,6 +91,64 @@ pub(super) fn pager(first: Option<String>, next: Option<String>) -> Markup {
     }
 }
 
+/// A column of a table: what its head says, and how its cells look.
+#[derive(Clone, Copy)]
+pub(super) struct Column {
+    head: &'static str,
+    class: Option<&'static str>,
+}
+
+pub(super) const fn words(head: &'static str) -> Column {
+    let class = None;
+    Column { head, class }
+}
+
+/// Of numbers, and of what stands at the end of a row.
+pub(super) const fn numbers(head: &'static str) -> Column {
+    let class = Some("num");
+    Column { head, class }
+}
+
+/// Of what is read letter by letter.
+pub(super) const fn codes(head: &'static str) -> Column {
+    let class = Some("code");
+    Column { head, class }
+}
+
+/// Of sentences.
+pub(super) const fn sentences(head: &'static str) -> Column {
+    let class = Some("wrap");
+    Column { head, class }
+}
+
+/// A table, or what is said if it has no row. On a phone each row stands for itself, its cells below
+/// each other with the head of their column beside them.
+pub(super) fn table<const N: usize>(
+    columns: [Column; N],
+    rows: impl IntoIterator<Item = [Markup; N]>,
+    none: &str,
+) -> Markup {
+    let mut rows = rows.into_iter().peekable();
+    html! {
+        @if rows.peek().is_none() { (nothing(none)) } @else {
+            div .table.rows {
+                table {
+                    thead { tr { @for column in columns { th class=[column.class] { (column.head) } } } }
+                    tbody {
+                        @for row in rows {
+                            tr {
+                                @for (column, cell) in columns.iter().zip(row) {
+                                    td class=[column.class] data-head=(column.head) { (cell) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// What makes a form one of this session.
 pub(super) fn form_token(visitor: &Visitor) -> Markup {
     html! { input type="hidden" name=(FORM_TOKEN) value=(visitor.form_token()); }
@@ -125,6 +183,11 @@ pub(super) fn new_password() -> Markup {
                 minlength=(super::Password::LENGTH_MIN) maxlength=(super::Password::BYTES_MAX) required;
         }
     }
+}
+
+/// Where the code of a card would stand.
+pub(super) fn hidden_code() -> Markup {
+    html! { span .masked aria-label="hidden" role="img" { "••••••••" } }
 }
 
 /// What stands where a list has nothing.

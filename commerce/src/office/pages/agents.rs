@@ -13,8 +13,14 @@ use crate::{
         Desk,
         failure::Failure,
         layout::{self, Place},
-        parts::{Tone, badge, count, form_token, link, moment, money, needed, nothing, pager},
-        read::agents::{self as read_agents, KeyLine, PriceLine},
+        parts::{
+            Tone, badge, codes, count, form_token, link, moment, money, needed, numbers, pager,
+            table, words,
+        },
+        read::{
+            Page,
+            agents::{self as read_agents, AgentLine, KeyLine, PriceLine},
+        },
         request::{At, Fields, Posted, Visitor, named},
         role::Right,
     },
@@ -36,19 +42,7 @@ pub(crate) async fn list(
         (layout::head("Agents", None, html! {}))
         (layout::notice(&query))
         section .card {
-            @if page.lines.is_empty() { (nothing("There are no agents.")) } @else {
-                div .table {
-                    table {
-                        thead { tr { th { "Agent" } th .num { "Deposit" } th .num { "Keys in use" } th {} } }
-                        tbody { @for agent in &page.lines { tr {
-                            td { a href={ "/office/agents/" (agent.id) } { (agent.id) } }
-                            td .num { (money(agent.deposit)) }
-                            td .num { (count(agent.keys)) }
-                            td .num { a href=(link("/office/sales", &[("agent", agent.id.as_str())])) { "Sales" } }
-                        } } }
-                    }
-                }
-            }
+            (list_table(&page))
             (pager(first, next))
         }
         @if visitor.may(Right::Agents) {
@@ -63,6 +57,25 @@ pub(crate) async fn list(
         }
     };
     Ok(layout::page(&visitor, Place::Agents, "Agents", content))
+}
+
+fn list_table(page: &Page<AgentLine>) -> Markup {
+    let columns = [
+        words("Agent"),
+        numbers("Deposit"),
+        numbers("Keys in use"),
+        numbers(""),
+    ];
+    let row = |agent: &AgentLine| {
+        let sales = link("/office/sales", &[("agent", agent.id.as_str())]);
+        [
+            html! { a href={ "/office/agents/" (agent.id) } { (agent.id) } },
+            html! { (money(agent.deposit)) },
+            html! { (count(agent.keys)) },
+            html! { a href=(sales) { "Sales" } },
+        ]
+    };
+    table(columns, page.lines.iter().map(row), "There are no agents.")
 }
 
 pub(crate) async fn add(State(desk): State<Desk>, posted: Posted) -> Result<Response, Failure> {
@@ -146,52 +159,59 @@ fn deposit_form(visitor: &Visitor, agent: &Id) -> Markup {
 }
 
 fn key_table(visitor: &Visitor, agent: &Id, keys: &[KeyLine], now: UnixMs) -> Markup {
+    let columns = [
+        codes("Begins with"),
+        words("Made"),
+        words("Ends"),
+        numbers(""),
+    ];
+    let row = |key: &KeyLine| {
+        [
+            html! { (key.prefix) "…" },
+            moment(key.made_at),
+            html! { @if let Some(at) = key.ends_at { (moment(at)) } @else { "–" } },
+            key_state(visitor, agent, key, now),
+        ]
+    };
+    table(columns, keys.iter().map(row), "There are no keys.")
+}
+
+fn key_state(visitor: &Visitor, agent: &Id, key: &KeyLine, now: UnixMs) -> Markup {
+    if key.ends_at.is_some_and(|at| at <= now) {
+        return badge(Tone::Plain, "ended");
+    }
+    if !visitor.may(Right::Agents) {
+        return badge(Tone::Good, "in use");
+    }
     html! {
-        @if keys.is_empty() { (nothing("There are no keys.")) } @else {
-            div .table {
-                table {
-                    thead { tr { th { "Begins with" } th { "Made" } th { "Ends" } th {} } }
-                    tbody { @for key in keys { tr {
-                        td .code { (key.prefix) "…" }
-                        td { (moment(key.made_at)) }
-                        td { @if let Some(at) = key.ends_at { (moment(at)) } @else { "–" } }
-                        td .num {
-                            @if key.ends_at.is_some_and(|at| at <= now) { (badge(Tone::Plain, "ended")) }
-                            @else if visitor.may(Right::Agents) {
-                                form method="post" action={ "/office/agents/" (agent) "/keys/end" } {
-                                    (form_token(visitor))
-                                    input type="hidden" name="prefix" value=(key.prefix);
-                                    button .small .danger type="submit" { "End it now" }
-                                }
-                            } @else { (badge(Tone::Good, "in use")) }
-                        }
-                    } } }
-                }
-            }
+        form method="post" action={ "/office/agents/" (agent) "/keys/end" } {
+            (form_token(visitor))
+            input type="hidden" name="prefix" value=(key.prefix);
+            button .small .danger type="submit" { "End it now" }
         }
     }
 }
 
 fn price_table(visitor: &Visitor, agent: &Id, prices: &[PriceLine]) -> Markup {
-    html! {
-        @if prices.is_empty() { (nothing("Nothing is on sale.")) } @else {
-            div .table {
-                table {
-                    thead { tr {
-                        th { "Card type" } th .num { "Value" } th .num { "Price of others" } th .num { "Own price" }
-                        @if visitor.may(Right::Agents) { th .num { "Another price" } }
-                    } }
-                    tbody { @for price in prices { tr {
-                        td { a href={ "/office/stock/" (price.card_type) } { (price.card_type) } }
-                        td .num { (money(price.value)) }
-                        td .num { (money(price.listed)) }
-                        td .num { @if let Some(own) = price.own { strong { (money(own)) } } @else { "–" } }
-                        @if visitor.may(Right::Agents) { td .num { (price_form(visitor, agent, &price.card_type)) } }
-                    } } }
-                }
-            }
-        }
-    }
+    let columns = [
+        words("Card type"),
+        numbers("Value"),
+        numbers("Price of others"),
+        numbers("Own price"),
+        numbers(""),
+    ];
+    let row = |price: &PriceLine| {
+        [
+            html! { a href={ "/office/stock/" (price.card_type) } { (price.card_type) } },
+            html! { (money(price.value)) },
+            html! { (money(price.listed)) },
+            html! { @if let Some(own) = price.own { strong { (money(own)) } } @else { "–" } },
+            html! {
+                @if visitor.may(Right::Agents) { (price_form(visitor, agent, &price.card_type)) }
+            },
+        ]
+    };
+    table(columns, prices.iter().map(row), "Nothing is on sale.")
 }
 
 fn price_form(visitor: &Visitor, agent: &Id, card_type: &CardTypeId) -> Markup {

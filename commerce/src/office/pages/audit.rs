@@ -9,7 +9,7 @@ use crate::{
         Desk,
         failure::Failure,
         layout::{self, Place},
-        parts::{field, link, moment, nothing, pager},
+        parts::{codes, field, link, moment, pager, sentences, table, words},
         read::Page,
         request::{Fields, Visitor},
         role::Right,
@@ -52,26 +52,31 @@ pub(crate) async fn list(
                 div .go { button .main type="submit" { "Search" } a .button href="/office/audit" { "Clear" } }
             }
         }
-        section .card { (table(&page)) (pager(before.map(|_| to("")), next)) }
+        section .card { (list_table(&page)) (pager(before.map(|_| to("")), next)) }
     };
     Ok(layout::page(&visitor, Place::Audit, "Audit log", content))
 }
 
-fn table(page: &Page<AuditLine>) -> Markup {
-    html! {
-        @if page.lines.is_empty() { (nothing("Nothing like that was done.")) } @else {
-            div .table {
-                table {
-                    thead { tr { th { "Time" } th { "Who" } th { "What" } th { "To what" } th { "Detail" } } }
-                    tbody { @for line in &page.lines { tr {
-                        td { (moment(line.at)) }
-                        td { (line.who) }
-                        td .code { (line.what) }
-                        td .code { (line.subject) }
-                        td .wrap { (line.detail) }
-                    } } }
-                }
-            }
-        }
-    }
+fn list_table(page: &Page<AuditLine>) -> Markup {
+    let columns = [
+        codes("What"),
+        words("Time"),
+        words("Who"),
+        codes("To what"),
+        sentences("Detail"),
+    ];
+    let row = |line: &AuditLine| {
+        [
+            html! { (line.what) },
+            moment(line.at),
+            html! { (line.who) },
+            html! { (line.subject) },
+            html! { (line.detail) },
+        ]
+    };
+    table(
+        columns,
+        page.lines.iter().map(row),
+        "Nothing like that was done.",
+    )
 }

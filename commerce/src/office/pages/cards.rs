@@ -11,7 +11,7 @@ use crate::{
         Desk,
         failure::Failure,
         layout::{self, Place},
-        parts::{Tone, badge, fact, form_token, moment, needed, nothing},
+        parts::{Tone, badge, fact, form_token, hidden_code, moment, needed, nothing},
         read::{
             cards::{self, CardLine},
             sales::number_of,
@@ -145,7 +145,7 @@ fn hidden(visitor: &Visitor, card: &CardLine) -> Markup {
                 div { button .main type="submit" { "Show the code" } }
             }
         } @else {
-            p .masked aria-label="hidden" { "••••••••" }
+            p { (hidden_code()) }
             p .hint { "An admin can see it." }
         }
     }

@@ -9,7 +9,10 @@ use crate::{
         Desk,
         failure::Failure,
         layout::{self, Place},
-        parts::{Tone, badge, count, fact, field, form_token, link, moment, nothing, pager},
+        parts::{
+            Tone, badge, codes, count, fact, field, form_token, link, moment, numbers, pager,
+            sentences, table, words,
+        },
         read::Page,
         request::{At, Fields, Posted, Visitor, named},
         role::Right,
@@ -67,7 +70,7 @@ pub(crate) async fn list(
                 div .go { button .main type="submit" { "Search" } a .button href="/office/deliveries" { "Clear" } }
             }
         }
-        section .card { (table(&visitor, &page)) (pager(before.map(|_| to("")), next)) }
+        section .card { (list_table(&visitor, &page)) (pager(before.map(|_| to("")), next)) }
     };
     Ok(layout::page(
         &visitor,
@@ -77,30 +80,36 @@ pub(crate) async fn list(
     ))
 }
 
-fn table(visitor: &Visitor, page: &Page<DeliveryLine>) -> Markup {
-    html! {
-        @if page.lines.is_empty() { (nothing("No delivery is like that.")) } @else {
-            div .table {
-                table {
-                    thead { tr {
-                        th { "Id" } th { "Since" } th { "Partner" } th { "Kind" } th .num { "Tries" }
-                        th { "Next try" } th { "The last try met with" } th { "State" } th {}
-                    } }
-                    tbody { @for line in &page.lines { tr {
-                        td .code { a href={ "/office/deliveries/" (line.id) } { (line.id) } }
-                        td { (moment(line.created_at)) }
-                        td { (line.partner) }
-                        td { (line.kind) }
-                        td .num { (line.tries) }
-                        td { @if let Some(at) = line.next_at { (moment(at)) } @else { "–" } }
-                        td .wrap { (line.last_error) }
-                        td { (state(line)) }
-                        td .num { (replay_form(visitor, line)) }
-                    } } }
-                }
-            }
-        }
-    }
+fn list_table(visitor: &Visitor, page: &Page<DeliveryLine>) -> Markup {
+    let columns = [
+        codes("Id"),
+        words("Since"),
+        words("Partner"),
+        words("Kind"),
+        numbers("Tries"),
+        words("Next try"),
+        sentences("The last try met with"),
+        words("State"),
+        numbers(""),
+    ];
+    let row = |line: &DeliveryLine| {
+        [
+            html! { a href={ "/office/deliveries/" (line.id) } { (line.id) } },
+            moment(line.created_at),
+            html! { (line.partner) },
+            html! { (line.kind) },
+            html! { (line.tries) },
+            html! { @if let Some(at) = line.next_at { (moment(at)) } @else { "–" } },
+            html! { (line.last_error) },
+            state(line),
+            replay_form(visitor, line),
+        ]
+    };
+    table(
+        columns,
+        page.lines.iter().map(row),
+        "No delivery is like that.",
+    )
 }
 
 fn state(line: &DeliveryLine) -> Markup {

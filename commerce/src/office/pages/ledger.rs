@@ -11,7 +11,9 @@ use crate::{
         Desk,
         failure::Failure,
         layout::{self, Place},
-        parts::{Tone, badge, count, fact, link, moment, money, nothing, pager},
+        parts::{
+            Tone, badge, count, fact, link, moment, money, nothing, numbers, pager, table, words,
+        },
         read::{
             PAGE_LINES, Page,
             books::{self, AccountLine, PostingLine},
@@ -137,21 +139,25 @@ pub(crate) async fn accounts(
 }
 
 fn account_table(page: &Page<AccountLine>) -> Markup {
-    html! {
-        @if page.lines.is_empty() { (nothing("There is no such account.")) } @else {
-            div .table {
-                table {
-                    thead { tr { th { "Account" } th { "Grows by" } th .num { "Postings" } th .num { "Balance" } } }
-                    tbody { @for line in &page.lines { tr {
-                        td { a href=(account_path(&line.account.to_string())) { (line.account) } }
-                        td { (grows_by(&line.account)) }
-                        td .num { (count(line.postings)) }
-                        td .num { (money(line.balance)) }
-                    } } }
-                }
-            }
-        }
-    }
+    let columns = [
+        words("Account"),
+        words("Grows by"),
+        numbers("Postings"),
+        numbers("Balance"),
+    ];
+    let row = |line: &AccountLine| {
+        [
+            html! { a href=(account_path(&line.account.to_string())) { (line.account) } },
+            html! { (grows_by(&line.account)) },
+            html! { (count(line.postings)) },
+            html! { (money(line.balance)) },
+        ]
+    };
+    table(
+        columns,
+        page.lines.iter().map(row),
+        "There is no such account.",
+    )
 }
 
 fn grows_by(account: &Account) -> &'static str {
@@ -202,24 +208,23 @@ pub(crate) async fn statement(
 }
 
 fn statement_table(lines: &[StatementLine]) -> Markup {
-    html! {
-        @if lines.is_empty() { (nothing("Nothing has moved here.")) } @else {
-            div .table {
-                table {
-                    thead { tr {
-                        th { "No." } th { "Time" } th { "Entry" } th .num { "Amount" } th .num { "Balance" }
-                    } }
-                    tbody { @for line in lines { tr {
-                        td { (line.number) }
-                        td { (moment(line.at)) }
-                        td { a href={ "/office/ledger/entries/" (line.entry) } { (line.entry) } }
-                        td .num { (money(line.amount)) }
-                        td .num { (money(line.balance)) }
-                    } } }
-                }
-            }
-        }
-    }
+    let columns = [
+        words("Entry"),
+        words("No."),
+        words("Time"),
+        numbers("Amount"),
+        numbers("Balance"),
+    ];
+    let row = |line: &StatementLine| {
+        [
+            html! { a href={ "/office/ledger/entries/" (line.entry) } { (line.entry) } },
+            html! { (line.number) },
+            moment(line.at),
+            html! { (money(line.amount)) },
+            html! { (money(line.balance)) },
+        ]
+    };
+    table(columns, lines.iter().map(row), "Nothing has moved here.")
 }
 
 pub(crate) async fn entry(
@@ -240,16 +245,13 @@ pub(crate) async fn entry(
 }
 
 fn posting_table(postings: &[PostingLine]) -> Markup {
-    html! {
-        div .table {
-            table {
-                thead { tr { th { "Account" } th .num { "Debit" } th .num { "Credit" } } }
-                tbody { @for posting in postings { tr {
-                    td { a href=(account_path(&posting.account.to_string())) { (posting.account) } }
-                    td .num { (positive(posting.amount)) }
-                    td .num { (positive(posting.amount.negated())) }
-                } } }
-            }
-        }
-    }
+    let columns = [words("Account"), numbers("Debit"), numbers("Credit")];
+    let row = |posting: &PostingLine| {
+        [
+            html! { a href=(account_path(&posting.account.to_string())) { (posting.account) } },
+            html! { (positive(posting.amount)) },
+            html! { (positive(posting.amount.negated())) },
+        ]
+    };
+    table(columns, postings.iter().map(row), "It has no postings.")
 }

@@ -10,7 +10,10 @@ use crate::{
         failure::Failure,
         layout::{self, Place},
         operators::{self, Operator, OperatorName},
-        parts::{Tone, badge, fact, form_token, link, moment, needed, new_password},
+        parts::{
+            Tone, badge, fact, form_token, link, moment, needed, new_password, numbers, table,
+            words,
+        },
         password::{Hashed, Password},
         request::{At, Fields, Posted, Visitor, named},
         role::{Right, Role},
@@ -28,19 +31,7 @@ pub(crate) async fn list(
     let content = html! {
         (layout::head("Operators", None, html! {}))
         (layout::notice(&query))
-        section .card {
-            div .table {
-                table {
-                    thead { tr { th { "Name" } th { "Role" } th { "Since" } th {} } }
-                    tbody { @for one in &all { tr {
-                        td { a href={ "/office/operators/" (one.name) } { (one.name) } }
-                        td { (one.role) }
-                        td { (moment(one.made_at)) }
-                        td .num { (state(one, desk.now())) }
-                    } } }
-                }
-            }
-        }
+        section .card { (list_table(&all, desk.now())) }
         section .card {
             header .card-head { h2 { "Add an operator" } }
             form .stack method="post" action="/office/operators" {
@@ -58,6 +49,19 @@ pub(crate) async fn list(
         "Operators",
         content,
     ))
+}
+
+fn list_table(all: &[Operator], now: UnixMs) -> Markup {
+    let columns = [words("Name"), words("Role"), words("Since"), numbers("")];
+    let row = |one: &Operator| {
+        [
+            html! { a href={ "/office/operators/" (one.name) } { (one.name) } },
+            html! { (one.role) },
+            moment(one.made_at),
+            state(one, now),
+        ]
+    };
+    table(columns, all.iter().map(row), "There are no operators.")
 }
 
 fn state(operator: &Operator, now: UnixMs) -> Markup {

@@ -36,6 +36,7 @@ pub(crate) async fn show(State(desk): State<Desk>, visitor: Visitor) -> Result<M
         }
         div .charts {
             (chart::of_days("Transactions per day", "transactions", &transactions.series(|day| day.count)))
+            (chart::of_days("Turnover per day", "dong", &transactions.series(|day| day.dong)))
             (chart::of_days(
                 "Transactions of 100,000 ₫ and more",
                 "transactions",

@@ -11,14 +11,16 @@ use crate::{
         failure::Failure,
         layout::{self, Place},
         parts::{
-            Tone, badge, fact, field, form_token, link, moment, money, needed, nothing, pager,
+            Tone, badge, codes, fact, field, form_token, hidden_code, link, moment, money, needed,
+            nothing, numbers, pager, table, words,
         },
         read::Page,
         request::{At, Fields, Posted, Visitor, named},
         role::Right,
         source::{Happened, PurchaseDetail, PurchaseFilter, PurchaseLine, Purchases},
     },
-    word::Id,
+    stock::Serial,
+    word::{CardTypeId, Id},
 };
 
 fn source(desk: &Desk) -> Result<&dyn Purchases, Failure> {
@@ -47,7 +49,7 @@ pub(crate) async fn list(
     let content = html! {
         (layout::head("Purchases", None, html! {}))
         section .card { (search(&query, filter.is_stuck)) }
-        section .card { (table(&visitor, &page)) (ways(&page, &query, before.is_some())) }
+        section .card { (list_table(&visitor, &page)) (ways(&page, &query, before.is_some())) }
     };
     Ok(layout::page(
         &visitor,
@@ -75,29 +77,34 @@ fn search(query: &Fields, is_stuck: bool) -> Markup {
     }
 }
 
-fn table(visitor: &Visitor, page: &Page<PurchaseLine>) -> Markup {
-    html! {
-        @if page.lines.is_empty() { (nothing("No purchase is like that.")) } @else {
-            div .table {
-                table {
-                    thead { tr {
-                        th { "Id" } th { "Began" } th { "Phone" } th { "Card type" } th .num { "Amount" }
-                        th { "Bank" } th { "By" } th { "State" }
-                    } }
-                    tbody { @for line in &page.lines { tr {
-                        td .code { a href={ "/office/purchases/" (line.id) } { (line.id) } }
-                        td { (moment(line.created_at)) }
-                        td { (visitor.phone(&line.phone)) }
-                        td { (line.card_type) }
-                        td .num { (money(line.amount)) }
-                        td { @if let Some(bank) = &line.bank { (bank) } }
-                        td { (line.channel) }
-                        td { (state(line)) }
-                    } } }
-                }
-            }
-        }
-    }
+fn list_table(visitor: &Visitor, page: &Page<PurchaseLine>) -> Markup {
+    let columns = [
+        codes("Id"),
+        words("Began"),
+        words("Phone"),
+        words("Card type"),
+        numbers("Amount"),
+        words("Bank"),
+        words("By"),
+        words("State"),
+    ];
+    let row = |line: &PurchaseLine| {
+        [
+            html! { a href={ "/office/purchases/" (line.id) } { (line.id) } },
+            moment(line.created_at),
+            html! { (visitor.phone(&line.phone)) },
+            html! { (line.card_type) },
+            html! { (money(line.amount)) },
+            html! { @if let Some(bank) = &line.bank { (bank) } },
+            html! { (line.channel) },
+            state(line),
+        ]
+    };
+    table(
+        columns,
+        page.lines.iter().map(row),
+        "No purchase is like that.",
+    )
 }
 
 fn state(line: &PurchaseLine) -> Markup {
@@ -152,9 +159,11 @@ pub(crate) async fn show(
         }
         div .columns {
             section .card { header .card-head { h2 { "What happened" } } (happened(&detail.happened)) }
-            section .card { header .card-head { h2 { "Cards" } } (cards(&detail)) }
-            @if visitor.may(Right::Money) && !detail.ways_out.is_empty() {
-                section .card { header .card-head { h2 { "By hand" } } (ways_out(&visitor, &detail)) }
+            div .column {
+                @if visitor.may(Right::Money) && !detail.ways_out.is_empty() {
+                    section .card { header .card-head { h2 { "By hand" } } (ways_out(&visitor, &detail)) }
+                }
+                section .card { header .card-head { h2 { "Cards" } } (cards(&detail)) }
             }
         }
     };
@@ -175,18 +184,19 @@ pub(super) fn happened(all: &[Happened]) -> Markup {
 }
 
 fn cards(detail: &PurchaseDetail) -> Markup {
-    html! {
-        @if detail.cards.is_empty() { (nothing("None was handed out.")) } @else {
-            div .table { table {
-                thead { tr { th { "Serial" } th { "PIN code" } th {} } }
-                tbody { @for (card_type, serial) in &detail.cards { tr {
-                    td .code { (serial) }
-                    td .masked aria-label="hidden" { "••••••••" }
-                    td .num { a href={ "/office/cards/" (card_type) "/" (serial) } { "Open" } }
-                } } }
-            } }
-        }
-    }
+    let columns = [codes("Serial"), words("PIN code"), numbers("")];
+    let row = |(card_type, serial): &(CardTypeId, Serial)| {
+        [
+            html! { (serial) },
+            hidden_code(),
+            html! { a href={ "/office/cards/" (card_type) "/" (serial) } { "Open" } },
+        ]
+    };
+    table(
+        columns,
+        detail.cards.iter().map(row),
+        "None was handed out.",
+    )
 }
 
 fn ways_out(visitor: &Visitor, detail: &PurchaseDetail) -> Markup {
@@ -195,9 +205,9 @@ fn ways_out(visitor: &Visitor, detail: &PurchaseDetail) -> Markup {
             (form_token(visitor))
             (needed("reason", "Reason", "what you found out, and from whom"))
             @for way_out in &detail.ways_out {
-                div .inline {
+                div .choice {
                     button type="submit" name="way_out" value=(way_out.word) { (way_out.label) }
-                    p .hint .grow { (way_out.what) }
+                    p .hint { (way_out.what) }
                 }
             }
         }

@@ -7,7 +7,10 @@ use crate::office::{
     Desk,
     failure::Failure,
     layout::{self, Place},
-    parts::{Tone, badge, count, fact, field, link, moment, money, nothing, pager},
+    parts::{
+        Tone, badge, codes, count, fact, field, hidden_code, link, moment, money, numbers, pager,
+        table, words,
+    },
     read::{
         Page, cards,
         cards::CardLine,
@@ -43,34 +46,35 @@ pub(crate) async fn list(
                 div .go { button .main type="submit" { "Search" } a .button href="/office/sales" { "Clear" } }
             }
         }
-        section .card { (table(&page)) (ways(&page, &query, before.is_some())) }
+        section .card { (list_table(&page)) (ways(&page, &query, before.is_some())) }
     };
     Ok(layout::page(&visitor, Place::Sales, "Sales", content))
 }
 
-fn table(page: &Page<SaleLine>) -> Markup {
-    html! {
-        @if page.lines.is_empty() { (nothing("No sale is like that.")) } @else {
-            div .table {
-                table {
-                    thead { tr {
-                        th { "Number" } th { "Time" } th { "Agent" } th { "Card type" }
-                        th .num { "Cards" } th .num { "Amount" } th { "SELLDESTNO" } th {}
-                    } }
-                    tbody { @for sale in &page.lines { tr {
-                        td { a href={ "/office/sales/" (sale.number) } { (sale.number) } }
-                        td { (moment(sale.at)) }
-                        td { a href={ "/office/agents/" (sale.agent) } { (sale.agent) } }
-                        td { (sale.card_type) }
-                        td .num { (sale.sold) }
-                        td .num { (amount(sale)) }
-                        td { (sale.sell_dest_no.as_deref().unwrap_or_default()) }
-                        td .num { (short(sale)) }
-                    } } }
-                }
-            }
-        }
-    }
+fn list_table(page: &Page<SaleLine>) -> Markup {
+    let columns = [
+        words("Number"),
+        words("Time"),
+        words("Agent"),
+        words("Card type"),
+        numbers("Cards"),
+        numbers("Amount"),
+        words("SELLDESTNO"),
+        numbers(""),
+    ];
+    let row = |sale: &SaleLine| {
+        [
+            html! { a href={ "/office/sales/" (sale.number) } { (sale.number) } },
+            moment(sale.at),
+            html! { a href={ "/office/agents/" (sale.agent) } { (sale.agent) } },
+            html! { (sale.card_type) },
+            html! { (sale.sold) },
+            html! { (amount(sale)) },
+            html! { (sale.sell_dest_no.as_deref().unwrap_or_default()) },
+            short(sale),
+        ]
+    };
+    table(columns, page.lines.iter().map(row), "No sale is like that.")
 }
 
 fn ways(page: &Page<SaleLine>, query: &Fields, is_later: bool) -> Markup {
@@ -133,21 +137,22 @@ pub(crate) async fn show(
 }
 
 /// Cards that were sold, their codes hidden.
-pub(super) fn sold_cards(cards: &[CardLine]) -> Markup {
-    html! {
-        @if cards.is_empty() { (nothing("There is no card.")) } @else {
-            div .table {
-                table {
-                    thead { tr { th { "Serial" } th { "Card type" } th { "PIN code" } th { "Expires" } th {} } }
-                    tbody { @for card in cards { tr {
-                        td .code { (card.serial) }
-                        td { (card.card_type) }
-                        td .masked aria-label="hidden" { "••••••••" }
-                        td .fit { (card.expires_on) }
-                        td .num { a href={ "/office/cards/" (card.card_type) "/" (card.serial) } { "Open" } }
-                    } } }
-                }
-            }
-        }
-    }
+fn sold_cards(cards: &[CardLine]) -> Markup {
+    let columns = [
+        codes("Serial"),
+        words("Card type"),
+        words("PIN code"),
+        words("Expires"),
+        numbers(""),
+    ];
+    let row = |card: &CardLine| {
+        [
+            html! { (card.serial) },
+            html! { (card.card_type) },
+            hidden_code(),
+            html! { (card.expires_on) },
+            html! { a href={ "/office/cards/" (card.card_type) "/" (card.serial) } { "Open" } },
+        ]
+    };
+    table(columns, cards.iter().map(row), "There is no card.")
 }

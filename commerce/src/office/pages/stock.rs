@@ -14,7 +14,10 @@ use crate::{
         Desk,
         failure::Failure,
         layout::{self, Place},
-        parts::{Tone, badge, count, fact, form_token, link, money, nothing, pager},
+        parts::{
+            Tone, badge, count, fact, form_token, link, money, numbers, pager, sentences, table,
+            words,
+        },
         read::{
             Page,
             shelves::{self, Shelf},
@@ -38,35 +41,41 @@ pub(crate) async fn list(
     let first = after.map(|_| "/office/stock".to_owned());
     let content = html! {
         (layout::head("Stock", None, html! {}))
-        section .card { (table(&page)) (pager(first, next)) }
+        section .card { (list_table(&page)) (pager(first, next)) }
     };
     Ok(layout::page(&visitor, Place::Stock, "Stock", content))
 }
 
-fn table(page: &Page<Shelf>) -> Markup {
-    html! {
-        @if page.lines.is_empty() { (nothing("There are no card types.")) } @else {
-            div .table {
-                table {
-                    thead { tr {
-                        th { "Card type" } th { "Name" } th { "Category" } th .num { "Value" } th .num { "Price" }
-                        th .num { "Free" } th .num { "Low below" } th { "First expires" } th {}
-                    } }
-                    tbody { @for shelf in &page.lines { tr {
-                        td { a href={ "/office/stock/" (shelf.card_type) } { (shelf.card_type) } }
-                        td .wrap { (shelf.name) }
-                        td { (shelf.category) }
-                        td .num { (money(shelf.value)) }
-                        td .num { (money(shelf.sell_value)) }
-                        td .num { strong { (count(shelf.free)) } }
-                        td .num { (count(shelf.low_stock)) }
-                        td .fit { (shelf.expires_first.as_deref().unwrap_or("–")) }
-                        td .num { (state(shelf)) }
-                    } } }
-                }
-            }
-        }
-    }
+fn list_table(page: &Page<Shelf>) -> Markup {
+    let columns = [
+        words("Card type"),
+        sentences("Name"),
+        words("Category"),
+        numbers("Value"),
+        numbers("Price"),
+        numbers("Free"),
+        numbers("Low below"),
+        words("First expires"),
+        numbers(""),
+    ];
+    let row = |shelf: &Shelf| {
+        [
+            html! { a href={ "/office/stock/" (shelf.card_type) } { (shelf.card_type) } },
+            html! { (shelf.name) },
+            html! { (shelf.category) },
+            html! { (money(shelf.value)) },
+            html! { (money(shelf.sell_value)) },
+            html! { strong { (count(shelf.free)) } },
+            html! { (count(shelf.low_stock)) },
+            html! { (shelf.expires_first.as_deref().unwrap_or("–")) },
+            state(shelf),
+        ]
+    };
+    table(
+        columns,
+        page.lines.iter().map(row),
+        "There are no card types.",
+    )
 }
 
 fn state(shelf: &Shelf) -> Markup {
