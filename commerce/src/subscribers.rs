@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use crate::{
     app::{Context, Parts, StartError},
-    intake::{Delivery, Handle, HandleError, Handled, Handling, Intake, Mo, Receipt},
+    deliveries::DeliveryError,
+    intake::{Command, Delivery, Handle, HandleError, Handled, Handling, Intake, Mo, Receipt},
     moment::UnixMs,
     outgoing::{self, OutgoingError},
     port::{Banks, Messages},
     purchase::{self, PurchaseError, Rules, sms::Received},
+    push::{self, PushError},
     router::Router,
     seal::Keys,
     store::Write,
@@ -56,6 +58,29 @@ struct Subscribers {
     rules: Rules,
 }
 
+impl Subscribers {
+    /// Hands a message on that asks nothing of us. One that does may hold a password, and goes to nobody.
+    async fn is_for_partners(
+        &self,
+        write: &mut Write,
+        mo: &Mo,
+        now: UnixMs,
+    ) -> Result<bool, HandleError> {
+        if mo.command != Command::Unknown {
+            return Ok(false);
+        }
+        let message = push::Mo {
+            guid: &mo.id,
+            from: &mo.from,
+            to: &mo.to,
+            text: &mo.text,
+            received_at: mo.received_at,
+        };
+        let partners = push::route(write, &self.keys, &message, now).await;
+        Ok(partners.map_err(of_push)? > 0)
+    }
+}
+
 impl Handle for Subscribers {
     fn message<'a>(
         &'a self,
@@ -64,6 +89,9 @@ impl Handle for Subscribers {
         now: UnixMs,
     ) -> Handling<'a, Handled> {
         Box::pin(async move {
+            if self.is_for_partners(write, mo, now).await? {
+                return Ok(Handled("partner"));
+            }
             let received = Received {
                 id: mo.id.clone(),
                 phone: mo.from.clone(),
@@ -91,6 +119,15 @@ impl Handle for Subscribers {
             let noted = outgoing::receipt(write, &receipt.message, told, now);
             noted.await.map_err(of_outgoing)
         })
+    }
+}
+
+fn of_push(error: PushError) -> HandleError {
+    match error {
+        PushError::Store(error) | PushError::Delivery(DeliveryError::Store(error)) => {
+            HandleError::Store(error)
+        }
+        other => HandleError::Fault(other.to_string()),
     }
 }
 

@@ -11,6 +11,7 @@ use sqlx::{AnyConnection, Row as _, any::AnyRow};
 use crate::{
     ledger::{self, LedgerError},
     money::Vnd,
+    purchase,
     store::{StoreError, at},
 };
 
@@ -49,7 +50,22 @@ pub const CHECKS: &[Check] = &[
         name: "each sale is paid, and nothing else",
         faults: |connection| Box::pin(payments_of_sales(connection)),
     },
+    Check {
+        name: "each purchase has its card if it is paid, and its money back if it has none",
+        faults: |connection| Box::pin(purchases(connection)),
+    },
 ];
+
+async fn purchases(connection: &mut AnyConnection) -> Result<Vec<String>, LedgerError> {
+    let found = purchase::verdict(connection).await;
+    found.map_err(|error| match error.of_store() {
+        Some(error) => LedgerError::Store(error.clone()),
+        None => LedgerError::Store(StoreError::Unfit {
+            table: "purchase",
+            reason: error.to_string(),
+        }),
+    })
+}
 
 async fn unbalanced(connection: &mut AnyConnection) -> Result<Vec<String>, LedgerError> {
     let rows = ledger::trial_balance(connection).await?;

@@ -3,7 +3,9 @@
 
 mod agent;
 mod books;
+mod customer;
 mod goods;
+mod partner;
 mod serve;
 
 use std::{
@@ -95,6 +97,12 @@ enum Command {
     /// What is for sale, and at which prices.
     #[command(subcommand)]
     Catalogue(goods::CatalogueArgs),
+    /// Customers: phones that a bank account is linked with.
+    #[command(subcommand)]
+    Customer(customer::CustomerArgs),
+    /// Partners who get subscribers' messages, and what could not be delivered to them.
+    #[command(subcommand)]
+    Partner(partner::PartnerArgs),
     /// Print the trial balance. Exit code 0 only if it sums to zero and no account is wrong.
     Trial,
     /// Say whether books, stock and sales agree, a line each. Exit code 0 only if all do.
@@ -113,6 +121,8 @@ pub fn main() -> Exit {
         Command::Agent(args) => agent::agent(&config, args),
         Command::Stock(args) => goods::stock(&config, args),
         Command::Catalogue(args) => goods::catalogue(&config, args),
+        Command::Customer(args) => customer::customer(&config, args),
+        Command::Partner(args) => partner::partner(&config, args),
         Command::Trial => books::trial(&config),
         Command::Verdict => books::verdict(&config),
     };

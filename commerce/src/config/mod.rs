@@ -21,6 +21,7 @@ pub use self::{
         expiry::ExpirySettings,
         http::HttpSettings,
         log::{LogFormat, LogSettings},
+        push::PushSettings,
         s2sell::{Rate, S2SellSettings},
         sms::SmsSettings,
         stop::StopSettings,
@@ -63,6 +64,8 @@ sections! {
     sms: SmsSettings = sections::sms::read,
     /// What subscribers may buy.
     purchase: purchase::Rules = sections::purchase::read,
+    /// Calls of partners.
+    push: PushSettings = sections::push::read,
     /// The end of holds whose time is over.
     expiry: ExpirySettings = sections::expiry::read,
     /// Where operators look.

@@ -82,6 +82,13 @@ pub struct ReasonFault;
 pub struct Reason(String);
 
 impl Reason {
+    /// As it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Reason {
     /// The most characters.
     pub const LENGTH_MAX: usize = 200;
 }

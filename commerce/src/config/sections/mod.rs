@@ -8,6 +8,7 @@ pub(super) mod keys;
 mod listen;
 pub(super) mod log;
 pub(super) mod purchase;
+pub(super) mod push;
 pub(super) mod router;
 pub(super) mod s2sell;
 pub(super) mod sms;

@@ -1,0 +1,28 @@
+//! Joins the program: one worker makes the calls of all partners.
+
+use std::sync::Arc;
+
+use super::Pusher;
+use crate::{
+    app::{Context, Parts, StartError},
+    deliveries::Worker,
+    egress::Egress,
+};
+
+/// Joins the program.
+pub(crate) fn join(context: &Context, parts: &mut Parts) -> Result<(), StartError> {
+    let settings = &context.config.push;
+    let egress = Egress::new(settings.egress.clone())
+        .map_err(|fault| StartError::Part(format!("push: {fault}")))?;
+    let (store, keys) = (&context.store, &context.config.keys);
+    let pusher = Pusher::new(store.clone(), keys.clone(), egress);
+    let worker = Worker::new(
+        store.clone(),
+        keys.clone(),
+        pusher.carriers(),
+        settings.retention,
+        Arc::clone(&context.clock),
+    );
+    parts.work("partners", move |stop| worker.run(stop));
+    Ok(())
+}
