@@ -1,16 +1,18 @@
 //! What is not known of a charge is asked and not guessed, and a purchase goes on wherever it was left.
 
 use commerce::{
+    outgoing,
     port::Charged,
-    purchase::{self, Channel, Item, Settlement, State, Why},
+    purchase::{self, Settlement, State, Why},
     store::Store,
     word::Id,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     books::{balance, by_hand},
     databases::on_both,
-    shop::{hand_out, import_at, keys, reserve, rotated_keys, second_keys, type_id},
+    shop::{hand_out, import_at, keys, reserve, rotated_keys, second_keys},
     town::{ANNA, Act, Town, approved, crash_after, declined},
 };
 
@@ -273,22 +275,61 @@ on_both! {
     }
 
     async fn a_worker_that_was_away_for_too_long_changes_nothing(store: Store) {
-        let town = Town::found(store, 2).await;
-        let ordered = town
-            .order(ANNA, Channel::Web, Item::Card(type_id("MOBI10")), None)
-            .await
-            .unwrap();
-        town.deliver().await;
-        let code = town.handsets.code(ANNA).unwrap();
-        town.confirm_with(&ordered.purchase, &code).await.unwrap();
-        // One worker is taken away once it has the purchase; another does it after the lease.
-        for polls in 1..30 {
-            crash_after(polls, town.work()).await;
-        }
+        let town = Town::found(store, 3).await;
+        let id = town.confirmed(ANNA).await;
+        let gate = town.bank.holds_up();
+        let away = town.clone();
+        let away = tokio::spawn(async move { away.work().await });
+        gate.reached.notified().await;
+        // Another does it after the lease. The card is handed out, its message not yet sent.
         town.pass(90_000);
+        assert_eq!(town.work().await, 1);
+        assert_eq!(town.state(&id).await, State::Fulfilled);
+        gate.open.notify_one();
+        away.await.unwrap();
+        assert_eq!(town.state(&id).await, State::Fulfilled);
+        assert_eq!(town.cards("sold").await, 1);
+        assert_eq!(town.bank.calls(), ["charge", "charge"]);
         town.until_quiet().await;
-        assert_eq!(town.state(&ordered.purchase.id).await, State::Completed);
-        assert_eq!(town.bank.debited(), 10_000);
+        assert_eq!(town.state(&id).await, State::Completed);
+        town.assert_bank_agrees().await;
+    }
+
+    async fn a_charge_that_may_have_been_sent_is_not_said_to_be_too_late(store: Store) {
+        let town = Town::found(store, 3).await;
+        let id = town.confirmed(ANNA).await;
+        let gate = town.bank.holds_up();
+        let killed = town.clone();
+        let killed = tokio::spawn(async move { killed.work().await });
+        gate.reached.notified().await;
+        killed.abort();
+        assert!(killed.await.is_err());
+        town.pass(60 * 60_000);
+        town.until_quiet().await;
+        assert_eq!(town.state(&id).await, State::Completed);
+        assert_eq!(town.bank.calls(), ["charge", "find"]);
+        town.assert_bank_agrees().await;
+    }
+
+    async fn workers_go_on_until_they_are_told_to_stop(store: Store) {
+        let town = Town::found(store, 3).await;
+        town.confirmed(ANNA).await;
+        let stop = CancellationToken::new();
+        let (store, keys, clock) = (town.store.clone(), town.keys.clone(), town.clock());
+        let purchases = purchase::run(
+            store.clone(), keys.clone(), town.bank.clone(), clock.clone(), stop.clone(),
+        );
+        let messages = outgoing::run(store, keys, town.handsets.clone(), clock, stop.clone());
+        let workers = [tokio::spawn(purchases), tokio::spawn(messages)];
+        while !town.handsets.last(ANNA).starts_with("The MOBI10") {
+            town.handsets.arrived.notified().await;
+        }
+        stop.cancel();
+        for worker in workers {
+            worker.await.unwrap();
+        }
+        town.until_quiet().await;
+        assert_eq!(town.last(ANNA).await.state, State::Completed);
         town.assert_bank_agrees().await;
     }
 }

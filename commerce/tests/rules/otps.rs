@@ -3,15 +3,16 @@
 use commerce::{
     customers::{self, CustomerState},
     moment::UnixMs,
-    otp::{self, Code},
+    otp::{self, Bound, Code, Verdict},
     purchase::{self, Confirmed, PurchaseError, Refusal, State, Who},
     store::Store,
 };
 use tokio::task::JoinSet;
 
 use crate::{
+    books::{NOW, vnd},
     databases::on_both,
-    shop::keys,
+    shop::{id, keys},
     town::{ANNA, BINH, Town, phone},
 };
 
@@ -168,5 +169,24 @@ on_both! {
         write.commit().await.unwrap();
         let refused = town.confirm_with(&purchase, &code).await;
         assert_eq!(refused, Err(Refusal::Blocked.into()));
+    }
+
+    async fn a_code_is_used_once(store: Store) {
+        let purchase = id("p1");
+        let anna = phone(ANNA);
+        let bound = Bound { purchase: &purchase, phone: &anna, amount: vnd(1), item: "MOBI10" };
+        let (keys, rules) = (keys(), otp::Rules::default());
+        let mut write = store.write().await.unwrap();
+        let issued = otp::issue(&mut write, &keys, &rules, &bound, NOW).await.unwrap();
+        for verdict in [Verdict::Right, Verdict::Gone] {
+            let checked = otp::check(&mut write, &keys, &rules, &bound, &issued.code, NOW).await;
+            assert_eq!(checked, Ok(verdict));
+        }
+        let later = NOW.plus_ms(rules.cooldown_ms);
+        let issued = otp::issue(&mut write, &keys, &rules, &bound, later).await.unwrap();
+        assert_eq!(issued.number, 2);
+        otp::revoke(&mut write, &purchase).await.unwrap();
+        let checked = otp::check(&mut write, &keys, &rules, &bound, &issued.code, later).await;
+        assert_eq!(checked, Ok(Verdict::Gone));
     }
 }

@@ -30,6 +30,7 @@ use commerce::{
     word::Id,
 };
 use sqlx::Row as _;
+use tokio::sync::Notify;
 
 use crate::{
     books::{NOW, assert_balanced, balance},
@@ -78,8 +79,18 @@ struct Books {
     charges: HashMap<String, (i64, Charged)>,
     acts: VecDeque<Act>,
     calls: Vec<&'static str>,
+    gate: Option<Arc<Gate>>,
     /// Decides where there is no act, if the bank is one that nobody can rely on.
     chance: Option<fastrand::Rng>,
+}
+
+/// Holds an answer of the bank up, which has done what it was asked.
+#[derive(Default)]
+pub(crate) struct Gate {
+    /// It has.
+    pub(crate) reached: Notify,
+    /// It may answer.
+    pub(crate) open: Notify,
 }
 
 /// A bank behind a router: the same id is the same charge.
@@ -97,6 +108,13 @@ impl Bank {
 
     pub(crate) fn will(&self, acts: impl IntoIterator<Item = Act>) {
         self.0.lock().unwrap().acts.extend(acts);
+    }
+
+    /// Holds its next answer to a charge up.
+    pub(crate) fn holds_up(&self) -> Arc<Gate> {
+        let gate: Arc<Gate> = Arc::default();
+        self.0.lock().unwrap().gate = Some(gate.clone());
+        gate
     }
 
     /// What was asked of it since this was asked last.
@@ -212,8 +230,13 @@ impl Banks for Bank {
             tokio::task::yield_now().await;
             assert_eq!(charge.account.reveal(), "9704000000000001");
             let dong = charge.amount.dong();
-            let said = self.is_called("charge", &charge.id, Some(dong))?;
-            Ok(said.unwrap())
+            let said = self.is_called("charge", &charge.id, Some(dong));
+            let gate = self.0.lock().unwrap().gate.take();
+            if let Some(gate) = gate {
+                gate.reached.notify_one();
+                gate.open.notified().await;
+            }
+            Ok(said?.unwrap())
         })
     }
 
@@ -239,6 +262,8 @@ pub(crate) struct Handsets {
     got: Mutex<Vec<(String, String, String)>>,
     answers: Mutex<VecDeque<Result<Sent, Unheard>>>,
     calls: Mutex<Vec<Message>>,
+    /// A message has arrived.
+    pub(crate) arrived: Notify,
 }
 
 impl Handsets {
@@ -285,6 +310,7 @@ impl Messages for Handsets {
                     message.to.to_string(),
                     message.text.to_string(),
                 ));
+                self.arrived.notify_one();
             }
             answer
         })
