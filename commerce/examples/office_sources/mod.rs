@@ -165,6 +165,7 @@ impl Purchases for MadeUp {
         _write: &'a mut Write,
         id: &'a Id,
         _way_out: &'a str,
+        _reason: &'a str,
         now: UnixMs,
     ) -> Told<'a, ()> {
         for line in self

@@ -126,7 +126,9 @@ pub(super) fn page(visitor: &Visitor, place: Place, title: &str, content: Markup
         div .frame {
             header .side {
                 a .brand href="/office" { (mark()) span { "Sampan" } small { "Back office" } }
-                nav aria-label="Parts of the office" { ul { @for one in Place::MENU { (menu_line(visitor, place, one)) } } }
+                nav aria-label="Parts of the office" {
+                    ul { @for one in Place::MENU { (menu_line(visitor, place, one)) } }
+                }
                 div .me {
                     a href="/office/me" title="Your account" {
                         strong { (visitor.name()) }

@@ -218,6 +218,10 @@ impl Fields {
         if fields.len() > FIELDS_MAX {
             return Err(Failure::TooLong);
         }
+        // PostgreSQL has no place for it in a text.
+        if fields.iter().any(|(_, value)| value.contains('\0')) {
+            return Err(Failure::Wrong("A field holds an octet 0".to_owned()));
+        }
         Ok(Self(fields))
     }
 

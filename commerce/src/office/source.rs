@@ -134,12 +134,13 @@ pub trait Purchases: Send + Sync + 'static {
         id: &'a Id,
     ) -> Told<'a, Option<PurchaseDetail>>;
 
-    /// Does what [`PurchaseDetail::ways_out`] offered, in a change that also tells who and why.
+    /// Does what [`PurchaseDetail::ways_out`] offered. The office tells the audit log who and why.
     fn resolve<'a>(
         &'a self,
         write: &'a mut Write,
         id: &'a Id,
         way_out: &'a str,
+        reason: &'a str,
         now: UnixMs,
     ) -> Told<'a, ()>;
 

@@ -236,7 +236,7 @@ on_both! {
         let answer = disabled.post("/office/operators/victor/active", &[("active", "no")]).await;
         assert_eq!(answer.status, 303);
         disabled.cookie.clear();
-        for name in ["nobody", "victor", "", "Not A Name", "<b>", "a\0b"] {
+        for name in ["nobody", "victor", "", "Not A Name", "<b>"] {
             let page = desk.try_to_log_in(name, PASSWORD).await;
             assert_eq!((page.status, &page.text), (wrong.status, &wrong.text), "{name}");
         }

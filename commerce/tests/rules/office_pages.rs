@@ -132,6 +132,8 @@ on_both! {
             ("/office/sales?before=-9223372036854775808", 200),
             ("/office/sales?before=9223372036854775807", 200),
             ("/office/sales?before=9223372036854775808", 400),
+            ("/office/agents?after=%00", 400),
+            ("/office/ledger/accounts?kind=%00", 400),
             ("/office/sales?before=x", 400),
             ("/office/sales?number=%2B", 400),
             ("/office/sales/9999", 404),

@@ -146,9 +146,10 @@ impl Purchases for One {
         _write: &'a mut Write,
         _id: &'a Id,
         way_out: &'a str,
+        reason: &'a str,
         _now: UnixMs,
     ) -> Told<'a, ()> {
-        assert_eq!(way_out, "refunded");
+        assert_eq!((way_out, reason), ("refunded", "told by the bank"));
         Box::pin(async move { self.settle() })
     }
 

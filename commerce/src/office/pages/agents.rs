@@ -220,7 +220,8 @@ fn price_form(visitor: &Visitor, agent: &Id, card_type: &CardTypeId) -> Markup {
         form .inline method="post" action={ "/office/agents/" (agent) "/prices" } {
             (form_token(visitor))
             input type="hidden" name="card_type" value=(card_type);
-            input type="text" name="price" inputmode="numeric" aria-label=(label) autocomplete="off" maxlength="20" required;
+            input type="text" name="price" inputmode="numeric" placeholder="another price"
+                aria-label=(label) autocomplete="off" maxlength="20" required;
             button .small type="submit" { "Set" }
         }
     }

@@ -139,8 +139,9 @@ pub(crate) async fn show(
     let found = source(&desk)?.find(&mut read, &id).await?;
     let (line, tries) = found.ok_or(Failure::Missing("delivery"))?;
     let title = format!("Delivery {id}");
+    let beside = html! { (state(&line)) (replay_form(&visitor, &line)) };
     let content = html! {
-        (layout::head(&title, Some(("/office/deliveries", "Deliveries")), html! { (state(&line)) (replay_form(&visitor, &line)) }))
+        (layout::head(&title, Some(("/office/deliveries", "Deliveries")), beside))
         (layout::notice(&query))
         section .card {
             dl .facts {

@@ -82,7 +82,8 @@ fn trial(rows: &[TrialRow]) -> Result<Markup, Failure> {
                     } } }
                     tfoot { tr {
                         td colspan="2" {
-                            @if debits == credits { (badge(Tone::Good, "balanced")) } @else { (badge(Tone::Bad, "not balanced")) }
+                            @if debits == credits { (badge(Tone::Good, "balanced")) }
+                            @else { (badge(Tone::Bad, "not balanced")) }
                         }
                         td .num { (money(debits)) }
                         td .num { (money(credits)) }

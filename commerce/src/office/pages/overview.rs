@@ -131,14 +131,15 @@ fn waits(name: &str, path: &str, number: impl TryInto<i64>, beside: &str, tone: 
 fn books(rows: &[TrialRow]) -> Result<Markup, Failure> {
     let sum =
         Vnd::sum(rows.iter().map(|row| row.debit)).map_err(|fault| Failure::internal(&fault))?;
-    let deposits = rows.iter().find(|row| row.kind == "agent");
-    let deposits = deposits.map_or(Vnd::ZERO, |row| row.debit.negated());
+    let agents = rows.iter().find(|row| row.kind == "agent");
+    let deposits = agents.map_or(Vnd::ZERO, |row| row.debit.negated());
+    let accounts = agents.map_or(0, |row| row.accounts);
     let is_balanced = sum == Vnd::ZERO;
     Ok(html! {
         a .figure href="/office/ledger/accounts?kind=agent" {
             span { "Agents' deposits" }
             strong { (money(deposits)) }
-            small { (count(rows.iter().find(|row| row.kind == "agent").map_or(0, |row| row.accounts))) " accounts" }
+            small { (count(accounts)) " accounts" }
         }
         a .figure .bad[!is_balanced] href="/office/ledger" {
             span { "Books" }

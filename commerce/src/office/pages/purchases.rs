@@ -230,7 +230,9 @@ pub(crate) async fn resolve(
         let why = "The purchase has gone on since you looked, and this cannot be done any more";
         return Err(Failure::Conflict(why.to_owned()));
     }
-    purchases.resolve(&mut write, &id, way_out, now).await?;
+    purchases
+        .resolve(&mut write, &id, way_out, reason, now)
+        .await?;
     let (who, subject) = (posted.visitor.who(), format!("purchase:{id}"));
     let detail = format!("{way_out}: {reason}");
     audit::record(&mut write, who, "purchase.resolved", &subject, &detail, now).await?;

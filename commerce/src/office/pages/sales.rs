@@ -117,6 +117,7 @@ pub(crate) async fn show(
     let sale = sale.ok_or(Failure::Missing("sale"))?;
     let cards = cards::of(&mut read, &format!("sale-{number}")).await?;
     let title = format!("Sale {number}");
+    let entry = format!("sale:{number}");
     let content = html! {
         (layout::head(&title, Some(("/office/sales", "Sales")), short(&sale)))
         section .card {
@@ -128,7 +129,7 @@ pub(crate) async fn show(
                 (fact("Price of one", money(sale.sell_value)))
                 (fact("Amount", amount(&sale)))
                 (fact("SELLDESTNO", sale.sell_dest_no.as_deref().unwrap_or("none")))
-                (fact("In the books", html! { a href={ "/office/ledger/entries/sale:" (number) } { "sale:" (number) } }))
+                (fact("In the books", html! { a href={ "/office/ledger/entries/" (entry) } { (entry) } }))
             }
         }
         section .card { header .card-head { h2 { "Cards" } } (sold_cards(&cards)) }

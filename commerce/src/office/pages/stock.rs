@@ -136,7 +136,8 @@ fn import_form(visitor: &Visitor, shelf: &Shelf) -> Markup {
     html! {
         section .card {
             header .card-head { h2 { "Import cards" } }
-            form .stack method="post" enctype="multipart/form-data" action={ "/office/stock/" (shelf.card_type) "/import" } {
+            form .stack method="post" enctype="multipart/form-data"
+                action={ "/office/stock/" (shelf.card_type) "/import" } {
                 (form_token(visitor))
                 label .field {
                     span { "CSV file" }
