@@ -1,7 +1,11 @@
 //! The figures of one running program: the registry, and what each name means.
 //!
-//! Handles are fetched within [`Metrics::scope`], so that two programs in one process share none. No
-//! label holds a phone, a path, a key or a text: names of the code and of the catalogue only.
+//! What a module records goes to the registry of the program that it works for, so that two programs
+//! in one process share no figure: modules are put together within [`Metrics::scope`], and workers and
+//! calls run [`Metrics::around`] themselves. A task that one of them spawns has to take a handle along.
+//! No label holds a phone, a path, a key or a text: names of the code and of the catalogue only.
+
+use std::{future::poll_fn, sync::Arc};
 
 use metrics::{describe_counter, describe_gauge, describe_histogram, gauge, with_local_recorder};
 use metrics_exporter_prometheus::{
@@ -100,6 +104,12 @@ impl Metrics {
         with_local_recorder(&self.recorder, fetch)
     }
 
+    /// Lets a future record in this registry.
+    pub async fn around<T>(self: Arc<Self>, future: impl Future<Output = T>) -> T {
+        let mut future = Box::pin(future);
+        poll_fn(move |context| self.scope(|| future.as_mut().poll(context))).await
+    }
+
     /// All figures as Prometheus reads them.
     pub fn render(&self) -> String {
         self.handle.render()
@@ -108,5 +118,29 @@ impl Metrics {
     /// Gathers what histograms have taken in, so that it does not pile up where nobody asks.
     pub fn tidy(&self) {
         self.handle.run_upkeep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics::counter;
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_future_records_is_in_its_own_registry_alone() {
+        let registries = [(); 2].map(|()| Arc::new(Metrics::new().unwrap()));
+        let work = |count: u64| async move {
+            counter!("work_total").increment(count);
+            yield_now().await;
+            counter!("work_total").increment(count);
+        };
+        let [one, other] = registries.clone();
+        tokio::join!(one.around(work(1)), other.around(work(10)));
+        for (registry, sum) in registries.iter().zip([2, 20]) {
+            let told = registry.render();
+            assert!(told.contains(&format!("work_total {sum}\n")), "{told}");
+        }
     }
 }

@@ -118,7 +118,7 @@ impl App {
         let ended = Ended::default();
         let mut tasks = JoinSet::new();
         for worker in parts.workers {
-            tasks.spawn(worker.run(stop.clone(), ended.clone()));
+            tasks.spawn(worker.run(Arc::clone(&metrics), stop.clone(), ended.clone()));
         }
         let router = public(parts.routers, settings, &metrics);
         let limits = PortLimits {

@@ -19,7 +19,7 @@ pub struct Context {
     pub store: Store,
     /// The time, for outermost loops.
     pub clock: Clock,
-    /// The figures. Handles are fetched while the program is put together, within their scope then.
+    /// The figures, in whose scope the program is put together and its workers and calls run.
     pub metrics: Arc<Metrics>,
 }
 
@@ -69,13 +69,13 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) async fn run(self, stop: CancellationToken, ended: Ended) {
+    pub(super) async fn run(self, metrics: Arc<Metrics>, stop: CancellationToken, ended: Ended) {
         let _watched = Watched {
             name: self.name,
             stop: stop.clone(),
             ended,
         };
-        (self.begin)(stop).await;
+        metrics.around((self.begin)(stop)).await;
     }
 }
 
@@ -123,7 +123,9 @@ mod tests {
         parts.work("panics", |_| async { panic!("by itself") });
         parts.work("is told", |stop| async move { stop.cancelled().await });
         let (stop, ended) = (CancellationToken::new(), Ended::default());
-        let run = |worker: Worker| tokio::spawn(worker.run(stop.clone(), ended.clone()));
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let run =
+            |worker: Worker| tokio::spawn(worker.run(metrics.clone(), stop.clone(), ended.clone()));
         let tasks: Vec<_> = parts.workers.into_iter().map(run).collect();
         for (task, is_panic) in tasks.into_iter().zip([false, true, false]) {
             if ended.names().len() == 2 {

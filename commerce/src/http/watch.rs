@@ -78,7 +78,8 @@ pub(crate) async fn watched(
     if let Some(caller) = caller {
         request.extensions_mut().insert(caller);
     }
-    let mut answer = next.run(request).await;
+    let metrics = Arc::clone(&watch.metrics);
+    let mut answer = metrics.around(next.run(request)).await;
     for (name, value) in CAREFUL {
         answer.headers_mut().entry(name).or_insert(value);
     }

@@ -12,13 +12,28 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     books::{NOW, account, balance, entry, post, vnd},
     databases::{on_both, postgres, sqlite},
+    s2sell::{Shop, THEN},
     shop::{LATER, furnish, id, import},
     web::{self, Line, Program, ask, eventually, get},
 };
 
-/// The head of a purchase of which the body does not come.
-const UNENDED: &str = "POST /mcapi/s2sell/card/MOBI10 HTTP/1.1\r\nHost: test\r\nX-API-Key: x\r\n\
-    Connection: close\r\nContent-Length: 10\r\n\r\n";
+/// The head of a purchase by an agent who may call; the body does not come by itself.
+fn unended(key: &str, length: usize) -> String {
+    format!(
+        "POST /mcapi/s2sell/card/MOBI10 HTTP/1.1\r\nHost: test\r\nX-API-Key: {key}\r\n\
+         Connection: close\r\nContent-Length: {length}\r\n\r\n"
+    )
+}
+
+/// A program with an agent, whose key it gives.
+async fn start_with_agent(lines: &str) -> (Program, String) {
+    let mut key = String::new();
+    let program = Program::start(lines, THEN, async |store| {
+        key = Shop::open(store, 1).await.key;
+    })
+    .await;
+    (program, key)
+}
 
 async fn start(lines: &str) -> Program {
     Program::start(lines, NOW, async |_| {}).await
@@ -127,15 +142,19 @@ async fn a_head_that_does_not_come_closes_the_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_or_a_body_that_is_too_long_is_refused() {
-    let program = start("").await;
+    let (program, key) = start_with_agent("").await;
     let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(20_000));
     let (head, _) = ask(program.app.http_address(), &long).await;
     assert!(head.starts_with("http/1.1 4"), "{head}");
     let mut line = Line::to(program.app.http_address()).await;
-    line.say(&UNENDED.replace("10\r\n", "5000\r\n")).await;
+    line.say(&unended(&key, 5_000)).await;
     line.say(&"BUYCOUNT=1".repeat(500)).await;
     let heard = line.hear().await;
-    assert!(heard.contains("{\"error\":{\"code\":\""), "{heard}");
+    assert!(heard.starts_with("HTTP/1.1 400 "), "{heard}");
+    assert!(
+        heard.contains("{\"error\":{\"code\":\"INVALID\""),
+        "{heard}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,9 +175,9 @@ async fn a_request_beyond_those_that_are_borne_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_takes_too_long_is_ended() {
-    let program = start("[http]\nrequest_timeout_ms = 100\n").await;
+    let (program, key) = start_with_agent("[http]\nrequest_timeout_ms = 500\n").await;
     let mut slow = Line::to(program.app.http_address()).await;
-    slow.say(UNENDED).await;
+    slow.say(&unended(&key, 10)).await;
     let heard = slow.hear().await;
     assert!(heard.starts_with("HTTP/1.1 500 "), "{heard}");
     assert!(
@@ -169,10 +188,10 @@ async fn a_request_that_takes_too_long_is_ended() {
 
 /// A program with a request of which the body is not there yet.
 async fn in_a_request(lines: &str) -> (Program, Line) {
-    let program = start(&format!("[http]\nrequests_max = 1\n{lines}")).await;
+    let (program, key) = start_with_agent(&format!("[http]\nrequests_max = 1\n{lines}")).await;
     let address = program.app.http_address();
     let mut line = Line::to(address).await;
-    line.say(UNENDED).await;
+    line.say(&unended(&key, 10)).await;
     let admin = program.app.admin_address();
     eventually("the request is read", async || {
         let told = get(admin, "/metrics").await.1;
@@ -192,7 +211,8 @@ async fn a_stop_waits_for_requests_that_were_read() {
     })
     .await;
     line.say("BUYCOUNT=1").await;
-    assert!(line.hear().await.starts_with("HTTP/1.1 401 "));
+    let heard = line.hear().await;
+    assert!(heard.contains("{\"result\":[{\"CARDPINCODE\""), "{heard}");
     assert_eq!(stopping.await.unwrap().cut_off, 0);
     drop(folder);
 }
@@ -200,7 +220,7 @@ async fn a_stop_waits_for_requests_that_were_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_cuts_off_what_does_not_end_in_time() {
     let (Program { app, folder }, line) = in_a_request("[stop]\ntimeout_ms = 100\n").await;
-    assert_eq!(app.stop().await.cut_off, 1);
+    assert!(app.stop().await.cut_off > 0);
     assert_eq!(line.hear().await, "");
     drop(folder);
 }
