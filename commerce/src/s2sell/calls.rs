@@ -28,6 +28,7 @@ use crate::{
     get,
     path = "/mcapi/s2sell/category",
     operation_id = "categoryList",
+    tag = "S2Sell",
     responses(
         (status = 200, body = Vec<CategoryBody>, description = "All categories",
             headers(("ETag" = String), ("Cache-Control" = String))),
@@ -51,6 +52,7 @@ pub(super) async fn categories(
     get,
     path = "/mcapi/s2sell/category/{CATECODE}",
     operation_id = "categoryCardList",
+    tag = "S2Sell",
     params(("CATECODE" = String, Path, pattern = "^[A-Z0-9]{1,4}$", example = "MOBI")),
     responses(
         (status = 200, body = Vec<OfferBody>, description = "Card types on sale, perhaps none",
@@ -77,6 +79,7 @@ pub(super) async fn offers(
     get,
     path = "/mcapi/s2sell/card/{CARDTYPEID}",
     operation_id = "cardTypeView",
+    tag = "S2Sell",
     params(("CARDTYPEID" = String, Path, pattern = "^[A-Z0-9]{1,20}$", example = "MOBI10")),
     responses(
         (status = 200, body = OfferBody, description = "The card type",
@@ -109,6 +112,7 @@ pub(super) async fn card_type(
     post,
     path = "/mcapi/s2sell/card/{CARDTYPEID}",
     operation_id = "cardBuy",
+    tag = "S2Sell",
     params(
         ("CARDTYPEID" = String, Path, pattern = "^[A-Z0-9]{1,20}$", example = "MOBI10"),
         ("Idempotency-Key" = Option<String>, Header, pattern = "^[A-Za-z0-9._-]{1,64}$",
@@ -146,10 +150,11 @@ pub(super) async fn buy(
     get,
     path = "/mcapi/s2sell/card/{CARDTYPEID}/{CARDSERIESNO}",
     operation_id = "cardBuyView",
+    tag = "S2Sell",
     params(
         ("CARDTYPEID" = String, Path, pattern = "^[A-Z0-9]{1,20}$", example = "MOBI10"),
         ("CARDSERIESNO" = String, Path, pattern = "^[A-Za-z0-9.-]{1,20}$",
-            description = "Small and capital letters are the same"),
+            example = "029091000008229", description = "Small and capital letters are the same"),
     ),
     responses(
         (status = 200, body = Vec<CardBody>, description = "The card"),
@@ -176,7 +181,10 @@ pub(super) async fn card(
     get,
     path = "/mcapi/s2sell/txn/{SELLDESTNO}",
     operation_id = "cardBuyLookup",
-    params(("SELLDESTNO" = String, Path, pattern = "^[A-Za-z0-9._-]{1,40}$")),
+    tag = "S2Sell",
+    params(
+        ("SELLDESTNO" = String, Path, pattern = "^[A-Za-z0-9._-]{1,40}$", example = "order-7"),
+    ),
     responses(
         (status = 200, body = Sold, description = "What was sold"),
         Failures,
