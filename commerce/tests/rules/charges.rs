@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     books::{balance, by_hand},
     databases::on_both,
+    networks::{Act, approved, declined},
     shop::{hand_out, import_at, keys, reserve, rotated_keys, second_keys},
-    town::{ANNA, Act, Town, approved, crash_after, declined},
+    town::{ANNA, Town, crash_after},
 };
 
 /// More than a round of a worker has.

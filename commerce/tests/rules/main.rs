@@ -22,6 +22,7 @@ mod intake;
 mod interleavings;
 mod ledger;
 mod messages;
+mod networks;
 mod office_access;
 mod office_pages;
 mod office_sources;

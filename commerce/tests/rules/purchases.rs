@@ -14,8 +14,9 @@ use tokio::task::JoinSet;
 use crate::{
     books::{NOW, balance, by_hand},
     databases::on_both,
+    networks::{Act, declined, not_sent},
     shop::{id, keys, rotated_keys, second_keys, type_id},
-    town::{ANNA, Act, BINH, CHI, Town, declined, not_sent, phone},
+    town::{ANNA, BINH, CHI, Town, phone},
 };
 
 fn mobi10() -> Item {

@@ -22,8 +22,9 @@ use tokio::{runtime::Runtime, task::JoinSet};
 use crate::{
     books::balance,
     databases,
+    networks::Bank,
     shop::type_id,
-    town::{ANNA, BINH, Bank, CHI, Town, crash_after},
+    town::{ANNA, BINH, CHI, Town, crash_after},
 };
 
 const STEPS: usize = 60;
