@@ -32,8 +32,12 @@ impl Addresses {
         let ["sampan", "is", "ready:", "rpc", rpc, "admin", admin] = words[..] else {
             return None;
         };
+        let rpc = match rpc.starts_with("unix:") {
+            true => rpc.to_owned(),
+            false => format!("http://{rpc}"),
+        };
         Some(Self {
-            rpc: format!("http://{rpc}"),
+            rpc,
             admin: admin.to_owned(),
         })
     }
@@ -62,8 +66,12 @@ impl Child {
     /// Where it serves, once it has said so; `None` if it ends, says something else, or `limit` passes.
     /// It says so once.
     pub async fn ready(&mut self, limit: Duration) -> Option<Addresses> {
-        let line = timeout(limit, self.first_line.take()?).await.ok()?.ok()?;
-        Addresses::read(&line)
+        Addresses::read(&self.says(limit).await?)
+    }
+
+    /// The first line that it says; `None` if it ends before, or `limit` passes. It says it once.
+    pub async fn says(&mut self, limit: Duration) -> Option<String> {
+        timeout(limit, self.first_line.take()?).await.ok()?.ok()
     }
 
     /// Its process id.

@@ -13,13 +13,15 @@
 //! ```
 //!
 //! `wire` reads and writes octets, `codes` has their numbers, `session` is one connection, `submit` what it does with a
-//! message, `delivery` what waits for an account and `outgoing` how a bind sends it, [`books`] what happened.
+//! message, `delivery` what waits for an account and `outgoing` how a bind sends it, [`books`] what happened,
+//! [`handset`] what subscribers read and type in.
 //! [`scenario`] is an SMSC that misbehaves as a file says, and [`scripted`] plays it.
 
 pub mod behaviour;
 pub mod books;
 mod codes;
 mod delivery;
+pub mod handset;
 mod outgoing;
 pub mod scenario;
 pub mod scripted;
@@ -138,6 +140,12 @@ impl Smsc {
     /// What happened so far.
     pub fn books(&self) -> SmscBooks {
         locked(&self.shared.books).clone()
+    }
+
+    /// The accepted messages from the one at that place in the books on.
+    pub fn messages_from(&self, place: usize) -> Vec<books::Message> {
+        let books = locked(&self.shared.books);
+        books.messages.get(place..).unwrap_or_default().to_vec()
     }
 
     /// The counts alone, without copying the messages.

@@ -2,11 +2,13 @@
 //!
 //! `mo` kills it with SIGKILL while MO come in, and holds what the subscriber got against what the
 //! SMSC was promised; `memory` sends messages with receipts by the million and watches what the
-//! process occupies. The router is the program `sampan`, reached over its RPC contract alone; the SMSC
+//! process occupies; `purchases` kills the router, commerce and PostgreSQL while subscribers buy cards by SMS,
+//! and compares everybody's books. The router is the program `sampan`, reached over its RPC contract alone; the SMSC
 //! is the simulator in this process.
 
 mod memory;
 mod mo;
+mod purchases;
 mod router;
 mod verdict;
 
@@ -52,6 +54,9 @@ enum Proof {
     Mo(mo::Options),
     /// Messages with receipts: what the router occupies stays within 20 %.
     Memory(memory::Options),
+    /// kill -9 of commerce, of the router and of PostgreSQL under purchases by SMS: each card is handed out
+    /// once and paid, each payment has its card or was taken back.
+    Purchases(purchases::Options),
 }
 
 /// Why a proof could not be made.
@@ -91,6 +96,12 @@ enum EndureError {
         needed: u64,
         streams: u32,
     },
+    #[error("the simulated bank cannot listen: {0}")]
+    Bank(#[source] io::Error),
+    #[error(transparent)]
+    Postgres(#[from] purchases::PostgresError),
+    #[error(transparent)]
+    Shop(#[from] purchases::ShopError),
     #[error("interrupted")]
     Interrupted,
     #[error("signals: {0}")]
@@ -119,6 +130,7 @@ async fn prove(cli: &Cli) -> Result<Verdict, EndureError> {
     match &cli.proof {
         Proof::Mo(options) => mo::prove(&cli.common, options).await,
         Proof::Memory(options) => memory::prove(&cli.common, options).await,
+        Proof::Purchases(options) => purchases::prove(&cli.common, options).await,
     }
 }
 

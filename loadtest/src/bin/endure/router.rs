@@ -60,6 +60,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) window: u32,
     /// Whether it has a store.
     pub(crate) durable: bool,
+    /// Where its RPC listens; nothing is a free port of its own in each of its lives.
+    pub(crate) rpc: Option<&'a str>,
     /// Tables and keys beside those that every router here has.
     pub(crate) more: &'a str,
 }
@@ -71,8 +73,10 @@ impl Setup<'_> {
             binds,
             window,
             durable,
+            rpc,
             more,
         } = self;
+        let rpc = rpc.unwrap_or("127.0.0.1:0");
         let store = match durable {
             true => format!("[store]\npath = {store:?}\n"),
             false => String::new(),
@@ -80,7 +84,7 @@ impl Setup<'_> {
         format!(
             r#"
 [rpc]
-listen = "127.0.0.1:0"
+listen = "{rpc}"
 
 [admin]
 listen = "127.0.0.1:0"
@@ -146,6 +150,16 @@ impl Home {
     /// What the store occupies; 0 if there is none.
     pub(crate) fn store_bytes(&self) -> u64 {
         fs::metadata(self.store()).map_or(0, |found| found.len())
+    }
+
+    /// Puts a file beside the configuration.
+    pub(crate) fn put(&self, name: &str, content: &str) -> Result<(), RouterError> {
+        fs::write(self.folder.join(name), content).map_err(RouterError::Folder)
+    }
+
+    /// Its folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Starts the router and waits until it serves callers.

@@ -92,6 +92,7 @@ pub(crate) async fn prove(common: &Common, options: &Options) -> Result<Verdict,
         binds: common.binds,
         window: WINDOW,
         durable: !common.no_store,
+        rpc: None,
         more: &options.bounds(),
     };
     let home = Home::new(common, &setup)?;

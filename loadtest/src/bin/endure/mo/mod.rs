@@ -132,6 +132,7 @@ impl<'a> Run<'a> {
             binds: common.binds,
             window: 10,
             durable: !common.no_store,
+            rpc: None,
             more: "",
         };
         let home = Home::new(common, &setup)?;

@@ -34,8 +34,8 @@ pub(crate) enum PostgresError {
     Folder(#[source] io::Error),
     #[error("{program} has failed: {said}")]
     Failed { program: &'static str, said: String },
-    #[error("PostgreSQL did not start within {} s: {0}", START_MAX.as_secs())]
-    NotUp(String),
+    #[error("PostgreSQL did not start within {limit_s} s: {said}", limit_s = START_MAX.as_secs())]
+    NotUp { said: String },
 }
 
 /// A server with a database of its own; killed when dropped.
@@ -113,7 +113,9 @@ impl Postgres {
         }
         let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         let end = log.lines().last().unwrap_or_default();
-        Err(PostgresError::NotUp(end.to_owned()))
+        Err(PostgresError::NotUp {
+            said: end.to_owned(),
+        })
     }
 
     /// kill -9 of all of its processes, and waits until the first is gone.
