@@ -248,7 +248,7 @@ pub(super) fn notice(query: &Fields) -> Markup {
         "key-ended" => "The key has ended.",
         "price" => "The price is set.",
         "operator" => "The operator is added.",
-        "role" => "The role is set, and his sessions have ended.",
+        "role" => "The role is set, and the operator's sessions have ended.",
         "password" => "The password is set, and all sessions with the old one have ended.",
         "disabled" => "The operator can log in no more.",
         "enabled" => "The operator can log in again.",

@@ -119,13 +119,13 @@ pub(crate) async fn show(
                 (fact("Role", operator.role.word()))
                 (fact("Since", moment(operator.made_at)))
                 @if operator.locked_until > desk.now() { (fact("Locked until", moment(operator.locked_until))) }
-                (fact("What he did", html! {
+                (fact("Actions", html! {
                     a href=(link("/office/audit", &[("who", &format!("operator:{name}"))])) { "Show" }
                 }))
             }
         }
         @if name == *visitor.operator() {
-            p .notice { "This is you. Another admin can change what you are." }
+            p .notice { "This is you. Another admin can change your role." }
         } @else {
             (forms(&visitor, &operator))
         }
@@ -163,7 +163,7 @@ fn forms(visitor: &Visitor, operator: &Operator) -> Markup {
                 form .stack method="post" action={ (path) "/active" } {
                     (form_token(visitor))
                     input type="hidden" name="active" value=(wanted);
-                    p .hint { "Who is out of service cannot log in; what he did stays in the audit log." }
+                    p .hint { "Who is out of service cannot log in; what was done stays in the audit log." }
                     div { button .danger[operator.active] type="submit" { (label) } }
                 }
             }
@@ -217,7 +217,7 @@ pub(crate) async fn set_active(
         }
         _ => {
             return Err(Failure::Wrong(
-                "He is to be in service or out of it".to_owned(),
+                "The operator is to be in service or out of it".to_owned(),
             ));
         }
     };
@@ -230,7 +230,7 @@ fn other(name: &str, posted: &Posted) -> Result<OperatorName, Failure> {
     posted.visitor.needs(Right::Operators)?;
     let name: OperatorName = named(name, "operator")?;
     if name == *posted.visitor.operator() {
-        let why = "Nobody changes what he is himself; ask another admin";
+        let why = "Nobody changes their own role or service; ask another admin";
         return Err(Failure::Conflict(why.to_owned()));
     }
     Ok(name)
