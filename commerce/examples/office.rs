@@ -1,5 +1,5 @@
-//! The back office over a shop that is made up, to look at: it serves on a free port of this machine,
-//! says where, and forgets everything when its standard input ends. Its admin is `anna`, its clerk
+//! The program with a back office over a shop that is made up, to look at: it serves on a free port of this
+//! machine, says where, and forgets everything when its standard input ends. Its admin is `anna`, its clerk
 //! `clara`, its viewer `victor`; their password is in [`PASSWORD`].
 //!
 //!     cargo run -p commerce --example office
@@ -9,36 +9,40 @@
     reason = "a shop that cannot be made up has nothing to show"
 )]
 
-mod office_sources;
-
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+mod office_customers;
 
 use commerce::{
     agents,
+    app::App,
     audit::Who,
     catalogue::{self, CardType, Category},
+    clock,
+    config::Config,
     ledger::{self, Account, Entry, Line},
     moment::{Day, UnixMs},
     money::Vnd,
-    office::{self, Cookies, Hardness, Hasher, Office, Password, Role, operators},
+    office::{Hardness, Hasher, Password, Role, operators},
     sales::{self, BuyCount, Purchase},
-    seal::{Keys, MasterKey},
+    seal::Keys,
     stock::{self, CardFile},
-    store::{Location, Store},
+    store::Store,
     views::Viewer,
     word::Id,
 };
-use office_sources::MadeUp;
-use tokio::net::TcpListener;
 
 const PASSWORD: &str = "correct horse battery";
 
 /// Of made-up cards alone.
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+/// The program's, on ports that the system chooses.
+const SETTINGS: &str = r#"
+    store = { location = "office.db" }
+    keys = { current = "file:key" }
+    http = { listen = "127.0.0.1:0" }
+    admin = { listen = "127.0.0.1:0" }
+    office = { enabled = true, secure_cookies = false }
+"#;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -57,45 +61,27 @@ const CARD_TYPES: [(&str, &str, &str, i64, u32); 8] = [
 #[tokio::main]
 async fn main() {
     let folder = tempfile::tempdir().unwrap();
-    let location = Location::Sqlite(folder.path().join("office.db"));
-    let store = Store::open(&location).await.unwrap();
-    let keys = Keys::new(MasterKey::parse(KEY).unwrap(), Vec::new());
-    let hasher = Hasher::new(Hardness::STRONG);
-    let now = now();
-    hire(&store, &hasher, now).await;
+    std::fs::write(folder.path().join("key"), KEY).unwrap();
+    let config = Config::parse(SETTINGS, folder.path()).unwrap();
+    let store = Store::open(&config.store).await.unwrap();
+    let (keys, now) = (config.keys.clone(), clock::now());
+    hire(&store, &Hasher::new(Hardness::STRONG), now).await;
     furnish(&store, &keys, now).await;
     trade(&store, &keys, now).await;
+    office_customers::buy(&store, &keys, now).await;
+    office_customers::tell(&store, &keys, now).await;
+    store.close().await;
 
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let made_up = Arc::new(MadeUp::new(now));
-    let router = office::router(Office {
-        store: store.clone(),
-        keys,
-        hasher,
-        cookies: Cookies::plain(address.ip()).unwrap(),
-        clock: Arc::new(self::now),
-        customers: Some(made_up.clone()),
-        purchases: Some(made_up.clone()),
-        deliveries: Some(made_up),
-    });
-    println!("http://{address}/office");
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(end_of_input())
-        .await
-        .unwrap();
+    let app = App::start(config).await.unwrap();
+    println!("http://{}/office", app.http_address());
+    end_of_input().await;
+    app.stop().await;
 }
 
 async fn end_of_input() {
     let read = || std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
     let read = tokio::task::spawn_blocking(read).await.unwrap();
     read.unwrap();
-}
-
-fn now() -> UnixMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    UnixMs(since.as_millis().try_into().unwrap())
 }
 
 async fn hire(store: &Store, hasher: &Hasher, now: UnixMs) {

@@ -2,11 +2,12 @@
 //! by what it is handed.
 
 use super::{Context, Parts, StartError};
-use crate::{expiry, push, s2sell, stock, subscribers};
+use crate::{expiry, office, push, s2sell, stock, subscribers};
 
 pub(super) fn assemble(context: &Context) -> Result<Parts, StartError> {
     let mut parts = Parts::default();
     s2sell::join(context, &mut parts);
+    office::join(context, &mut parts)?;
     subscribers::join(context, &mut parts)?;
     push::join(context, &mut parts)?;
     expiry::join(context, &mut parts);

@@ -5,6 +5,7 @@ mod agent;
 mod books;
 mod customer;
 mod goods;
+mod operator;
 mod partner;
 mod serve;
 
@@ -91,6 +92,9 @@ enum Command {
     /// Agents, their keys, their deposits, and from where they may call.
     #[command(subcommand)]
     Agent(agent::AgentArgs),
+    /// Who may log in to the back office.
+    #[command(subcommand)]
+    Operator(operator::OperatorArgs),
     /// The cards.
     #[command(subcommand)]
     Stock(goods::StockArgs),
@@ -119,6 +123,7 @@ pub fn main() -> Exit {
         Command::Serve => serve::serve(&config),
         Command::Check => check(&config),
         Command::Agent(args) => agent::agent(&config, args),
+        Command::Operator(args) => operator::operator(&config, args),
         Command::Stock(args) => goods::stock(&config, args),
         Command::Catalogue(args) => goods::catalogue(&config, args),
         Command::Customer(args) => customer::customer(&config, args),

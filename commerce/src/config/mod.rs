@@ -21,6 +21,7 @@ pub use self::{
         expiry::ExpirySettings,
         http::HttpSettings,
         log::{LogFormat, LogSettings},
+        office::{CookieFault, OfficeSettings},
         push::PushSettings,
         s2sell::{Rate, S2SellSettings},
         sms::SmsSettings,
@@ -42,7 +43,7 @@ macro_rules! sections {
         }
 
         /// Asks for every section before it gives up, so that all faults are found.
-        fn read(root: &Table<'_>) -> Option<Config> {
+        fn read_each(root: &Table<'_>) -> Option<Config> {
             $(let $name = root.table(stringify!($name), $read);)*
             Some(Config { $($name: $name?,)* })
         }
@@ -58,6 +59,8 @@ sections! {
     http: HttpSettings = sections::http::read,
     /// The API for agents; nothing if it is not offered.
     s2sell: Option<S2SellSettings> = sections::s2sell::read,
+    /// The back office; nothing if there is none.
+    office: Option<OfficeSettings> = sections::office::read,
     /// The way to the networks; nothing if there is none.
     router: Option<router::Settings> = sections::router::read,
     /// What subscribers write.
@@ -74,6 +77,16 @@ sections! {
     log: LogSettings = sections::log::read,
     /// The end of the program.
     stop: StopSettings = sections::stop::read,
+}
+
+/// Reads every section, and what two of them have to agree on.
+fn read(root: &Table<'_>) -> Option<Config> {
+    let config = read_each(root)?;
+    let cookies = config.office.map(|it| it.cookies(config.http.listen.ip()));
+    if let Some(Err(fault)) = cookies {
+        root.table("office", |office| office.fault(fault.to_string()));
+    }
+    Some(config)
 }
 
 impl Config {

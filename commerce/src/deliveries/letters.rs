@@ -30,7 +30,8 @@ pub enum State {
 }
 
 impl State {
-    const ALL: [Self; 4] = [Self::Waiting, Self::Done, Self::Dead, Self::Dropped];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Done, Self::Dead, Self::Dropped];
 
     /// As the table has it.
     pub fn word(self) -> &'static str {

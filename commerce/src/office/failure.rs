@@ -14,11 +14,10 @@ use super::{
     operators::OperatorError,
     password::HashError,
     role::{Right, Role},
-    source::SourceError,
 };
 use crate::{
-    agents::AgentError, catalogue::CatalogueError, ledger::LedgerError, stock::StockError,
-    store::StoreError,
+    agents::AgentError, catalogue::CatalogueError, customers::CustomerError, ledger::LedgerError,
+    moment::DayFault, purchase::PurchaseError, stock::StockError, store::StoreError,
 };
 
 /// Why there is no other page.
@@ -212,12 +211,34 @@ impl From<LedgerError> for Failure {
     }
 }
 
-impl From<SourceError> for Failure {
-    fn from(error: SourceError) -> Self {
+impl From<CustomerError> for Failure {
+    fn from(error: CustomerError) -> Self {
         match error {
-            SourceError::Refused(why) => Self::Conflict(why),
-            SourceError::Store(error) => error.into(),
+            CustomerError::Store(error) => error.into(),
+            error => Self::internal(&error),
         }
+    }
+}
+
+impl From<PurchaseError> for Failure {
+    fn from(error: PurchaseError) -> Self {
+        match &error {
+            PurchaseError::NotFound(_) => Self::Missing("purchase"),
+            PurchaseError::NotSettled { .. } | PurchaseError::Raced(_) => {
+                Self::Conflict(sentence(&error))
+            }
+            other => match other.of_store() {
+                Some(error) => error.clone().into(),
+                None => Self::internal(&error),
+            },
+        }
+    }
+}
+
+/// The clock is thousands of years off.
+impl From<DayFault> for Failure {
+    fn from(fault: DayFault) -> Self {
+        Self::internal(&format!("the clock's day {fault}"))
     }
 }
 

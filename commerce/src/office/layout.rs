@@ -254,6 +254,7 @@ pub(super) fn notice(query: &Fields) -> Markup {
         "enabled" => "The operator can log in again.",
         "resolved" => "It is settled as you said.",
         "replayed" => "It is tried again.",
+        "dropped" => "It is given up.",
         _ => return html! {},
     };
     html! { p .notice .good role="status" { (text) } }

@@ -16,7 +16,6 @@ mod read;
 mod request;
 mod role;
 mod sessions;
-pub mod source;
 
 use std::sync::Arc;
 
@@ -31,13 +30,19 @@ use axum::{
 
 pub use login::{ADDRESS_MS, ADDRESS_TRIES_MAX, LOCKED_MS, OPERATOR_TRIES_MAX};
 pub use password::{Hardness, HashError, Hashed, Hasher, Password, PasswordFault};
-pub use read::figures::{DAY_SQL, DayCount};
 pub use role::{Role, RoleFault};
 pub use sessions::{Cookies, IDLE_MS, WHOLE_MS};
 
-use crate::{moment::UnixMs, seal::Keys, stock::FILE_BYTES_MAX, store::Store};
+use crate::{
+    app::{Context, Parts, StartError},
+    clock::Clock,
+    http::plainly,
+    moment::UnixMs,
+    seal::Keys,
+    stock::FILE_BYTES_MAX,
+    store::Store,
+};
 use failure::Failure;
-use source::{Customers, Deliveries, Purchases};
 
 /// Bytes of a form: a few short fields, many times over.
 const FORM_BYTES_MAX: usize = 16 << 10;
@@ -58,13 +63,26 @@ pub struct Office {
     /// How browsers keep their tokens.
     pub cookies: Cookies,
     /// The time.
-    pub clock: Arc<dyn Fn() -> UnixMs + Send + Sync>,
-    /// Who is registered, if that is kept.
-    pub customers: Option<Arc<dyn Customers>>,
-    /// What customers buy, if they do.
-    pub purchases: Option<Arc<dyn Purchases>>,
-    /// What is delivered to partners, if anything is.
-    pub deliveries: Option<Arc<dyn Deliveries>>,
+    pub clock: Clock,
+}
+
+/// Joins the program, if there is an office.
+pub(crate) fn join(context: &Context, parts: &mut Parts) -> Result<(), StartError> {
+    let config = &context.config;
+    let Some(settings) = &config.office else {
+        return Ok(());
+    };
+    let cookies = settings.cookies(config.http.listen.ip());
+    let cookies = cookies.map_err(|fault| StartError::Part(format!("office: {fault}")))?;
+    let office = Office {
+        store: context.store.clone(),
+        keys: config.keys.clone(),
+        hasher: Hasher::new(Hardness::STRONG),
+        cookies,
+        clock: Arc::clone(&context.clock),
+    };
+    parts.serve(router(office), plainly);
+    Ok(())
 }
 
 /// The office as its pages know it.
@@ -79,8 +97,8 @@ impl Desk {
     }
 }
 
-/// The routes of the office. Tries to log in are counted by the address of `ConnectInfo<SocketAddr>`;
-/// without it all of them are of one.
+/// The routes of the office. Tries to log in are counted by [`Caller`](crate::http::Caller); without it
+/// all of them are of one.
 pub fn router(office: Office) -> Router {
     let upload =
         post(pages::stock::import).layer(DefaultBodyLimit::max(FILE_BYTES_MAX + FORM_BYTES_MAX));
@@ -138,10 +156,14 @@ pub fn router(office: Office) -> Router {
         .route("/office/agents/{id}/keys/end", post(pages::agents::end_key))
         .route("/office/agents/{id}/prices", post(pages::agents::set_price))
         .route("/office/deliveries", get(pages::deliveries::list))
-        .route("/office/deliveries/{id}", get(pages::deliveries::show))
+        .route("/office/deliveries/{number}", get(pages::deliveries::show))
         .route(
-            "/office/deliveries/{id}/replay",
+            "/office/deliveries/{number}/replay",
             post(pages::deliveries::replay),
+        )
+        .route(
+            "/office/deliveries/{number}/drop",
+            post(pages::deliveries::drop),
         )
         .route(
             "/office/operators",

@@ -1,11 +1,11 @@
 //! Who asks, and what for. A page hears of its visitor by one of three extractors, and the two that a
 //! POST can use have compared the form's token with the session's: no handler can forget to.
 
-use std::{fmt::Display, net::SocketAddr, str::FromStr};
+use std::{fmt::Display, str::FromStr};
 
 use axum::{
     body::Bytes,
-    extract::{ConnectInfo, FromRequest, FromRequestParts, Multipart, Path, Request},
+    extract::{FromRequest, FromRequestParts, Multipart, Path, Request},
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use super::{
     role::{Right, Role},
     sessions::{self, Session, Token},
 };
-use crate::{audit::Who, phone::Phone, stock::FILE_BYTES_MAX};
+use crate::{audit::Who, http::Caller, phone::Phone, stock::FILE_BYTES_MAX};
 
 /// Fields of a form or a query; no page has half as many.
 const FIELDS_MAX: usize = 32;
@@ -201,8 +201,8 @@ pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
 
 /// By what tries to log in are counted.
 pub(super) fn address(request: &Request) -> String {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    login::address(peer.map(|ConnectInfo(peer)| peer.ip()))
+    let caller = request.extensions().get::<Caller>();
+    login::address(caller.map(|Caller(address)| *address))
 }
 
 /// The fields of a form or of a query. Those that are empty are taken for missing.

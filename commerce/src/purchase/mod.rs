@@ -29,7 +29,7 @@ pub use confirm::{Cancelled, Confirmed, Resent, Who, cancel, confirm, resend};
 pub use item::{Channel, Item};
 pub use order::{Order, Ordered, order};
 pub use record::{Event, Filter, LIST_MAX, Purchase, events, find, last_of, list};
-pub use report::{DayCount, per_day, stuck};
+pub use report::{DayCount, STUCK_AFTER_MS, per_day, stuck};
 pub use settle::{Settlement, settle};
 pub use state::{State, Why};
 pub use verdict::{VERDICT_LINES_MAX, verdict};

@@ -3,7 +3,7 @@
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
 use super::{
-    LIST_MAX, Purchase, PurchaseError,
+    LIST_MAX, Purchase, PurchaseError, State,
     record::{COLUMNS, read},
     unfit,
 };
@@ -61,22 +61,43 @@ pub async fn per_day(
     rows.iter().map(day).collect()
 }
 
-/// Purchases that are confirmed and have been in a state since before that time that should not last, the
-/// oldest first, at most [`LIST_MAX`]: what an operator looks at.
+/// How long a purchase may be in a state that should not last: longer than a bank and an SMSC take to
+/// answer, short enough that somebody looks before the subscriber calls.
+pub const STUCK_AFTER_MS: i64 = 10 * 60_000;
+
+impl Purchase {
+    /// Whether an operator has to look at it: it awaits his decision, or has been confirmed and in a state
+    /// that should not last for too long.
+    pub fn is_stuck(&self, now: UnixMs) -> bool {
+        match self.state {
+            State::ManualReview => true,
+            State::Charging
+            | State::FundsHeld
+            | State::Fulfilling
+            | State::Unknown
+            | State::Reversing
+            | State::Compensating => self.updated_at < now.plus_ms(-STUCK_AFTER_MS),
+            _ => false,
+        }
+    }
+}
+
+/// Those that [are](Purchase::is_stuck), the oldest first, at most [`LIST_MAX`].
 ///
 /// # Errors
 /// The database.
 pub async fn stuck(
     connection: &mut AnyConnection,
-    before: UnixMs,
+    now: UnixMs,
 ) -> Result<Vec<Purchase>, PurchaseError> {
     let select = format!(
         "SELECT {COLUMNS} FROM purchase WHERE state IN ('CHARGING', 'FUNDS_HELD', 'FULFILLING',
-            'UNKNOWN', 'REVERSING', 'COMPENSATING', 'MANUAL_REVIEW') AND updated_at_ms < $1
+            'UNKNOWN', 'REVERSING', 'COMPENSATING', 'MANUAL_REVIEW')
+            AND (updated_at_ms < $1 OR state = 'MANUAL_REVIEW')
         ORDER BY updated_at_ms, id LIMIT $2"
     );
     let rows = sqlx::query(&select)
-        .bind(before.0)
+        .bind(now.plus_ms(-STUCK_AFTER_MS).0)
         .bind(i64::from(LIST_MAX))
         .fetch_all(connection);
     let rows = rows.await.map_err(at("purchase"))?;

@@ -56,39 +56,16 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) async fn open(store: &Store) -> Self {
-        Self::open_with(store, |_| {}).await
-    }
-
-    /// With other parts than those of a shop for agents.
-    pub(crate) async fn open_with(store: &Store, change: impl FnOnce(&mut Office)) -> Self {
-        let hasher = Hasher::new(Hardness::FOR_TESTS);
-        let password = Password::parse(PASSWORD).unwrap();
-        let hashed = hasher.hash(&password).await.unwrap();
-        let mut write = store.write().await.unwrap();
-        for (name, role) in [
-            ("anna", Role::Admin),
-            ("clara", Role::Clerk),
-            ("victor", Role::Viewer),
-        ] {
-            let name = name.parse().unwrap();
-            operators::add(&mut write, Who::Console, &name, role, &hashed, NOW)
-                .await
-                .unwrap();
-        }
-        write.commit().await.unwrap();
+        hire(store).await;
         let clock = Arc::new(AtomicI64::new(NOW.0));
         let now = clock.clone();
-        let mut office = Office {
+        let office = Office {
             store: store.clone(),
             keys: keys(),
-            hasher,
+            hasher: Hasher::new(Hardness::FOR_TESTS),
             cookies: Cookies::SECURE,
             clock: Arc::new(move || UnixMs(now.load(Relaxed))),
-            customers: None,
-            purchases: None,
-            deliveries: None,
         };
-        change(&mut office);
         Self {
             store: store.clone(),
             router: office::router(office),
@@ -198,6 +175,25 @@ impl Browser<'_> {
 fn form(fields: &[(&str, &str)]) -> String {
     let form = form_urlencoded::Serializer::new(String::new());
     { form }.extend_pairs(fields).finish()
+}
+
+/// Makes the three operators.
+pub(crate) async fn hire(store: &Store) {
+    let password = Password::parse(PASSWORD).unwrap();
+    let hashed = Hasher::new(Hardness::FOR_TESTS).hash(&password).await;
+    let hashed = hashed.unwrap();
+    let mut write = store.write().await.unwrap();
+    for (name, role) in [
+        ("anna", Role::Admin),
+        ("clara", Role::Clerk),
+        ("victor", Role::Viewer),
+    ] {
+        let name = name.parse().unwrap();
+        operators::add(&mut write, Who::Console, &name, role, &hashed, NOW)
+            .await
+            .unwrap();
+    }
+    write.commit().await.unwrap();
 }
 
 /// Three cards in stock, an agent with a deposit, and so many sales of one card each.

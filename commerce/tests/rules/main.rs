@@ -25,6 +25,7 @@ mod messages;
 mod networks;
 mod office_access;
 mod office_pages;
+mod office_program;
 mod office_sources;
 mod otps;
 mod partners;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A folder with a key and a configuration on these books.
-fn folder(location: &Location) -> TempDir {
+pub(crate) fn folder(location: &Location) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let location = match location {
         Location::Sqlite(path) => path.display().to_string(),
@@ -47,7 +47,20 @@ fn program(folder: &Path) -> Command {
 
 /// Its exit code, standard output and standard error.
 fn run(folder: &Path, args: &str) -> (i32, String, String) {
-    let done = program(folder).args(args.split(' ')).output().unwrap();
+    run_with(folder, args, "")
+}
+
+/// The same with something on its standard input.
+pub(crate) fn run_with(folder: &Path, args: &str, input: &str) -> (i32, String, String) {
+    let mut command = program(folder);
+    let command = command.args(args.split(' ')).stdin(Stdio::piped());
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may have ended without reading.
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).ok();
+    drop(stdin);
+    let done = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let code = done.status.code().unwrap();
     (code, text(done.stdout), text(done.stderr))

@@ -7,6 +7,7 @@ pub(super) mod http;
 pub(super) mod keys;
 mod listen;
 pub(super) mod log;
+pub(super) mod office;
 pub(super) mod purchase;
 pub(super) mod push;
 pub(super) mod router;

@@ -36,9 +36,10 @@ fn with_examples() -> String {
     REFERENCE.replace("#: ", "")
 }
 
-/// The reference, with a key that is there.
+/// The reference, with keys that are there.
 fn readable(text: &str) -> String {
     text.replace("env:COMMERCE_KEY", "file:key")
+        .replace("env:COMMERCE_ROUTER_TOKEN", "file:key")
 }
 
 /// What the reader made of the reference with its examples.

@@ -72,6 +72,17 @@ fn subject(card_type: &CardTypeId, serial: &Serial) -> String {
     format!("card:{card_type}:{}", serial.key())
 }
 
+/// The page of whatever took the card, and its name.
+fn bought_by(reservation: &str) -> (String, String) {
+    match number_of(reservation) {
+        Some(number) => (format!("/office/sales/{number}"), format!("Sale {number}")),
+        None => {
+            let path = format!("/office/purchases/{reservation}");
+            (path, format!("Purchase {reservation}"))
+        }
+    }
+}
+
 async fn page(
     desk: &Desk,
     visitor: &Visitor,
@@ -88,8 +99,7 @@ async fn page(
     };
     let views = audit::list(&mut read, &filter, None, VIEWS_SHOWN).await?;
     let title = format!("Card {}", card.serial);
-    let above = card.reservation.as_deref().and_then(number_of);
-    let above = above.map(|number| (format!("/office/sales/{number}"), format!("Sale {number}")));
+    let above = card.reservation.as_deref().map(bought_by);
     let above = above
         .as_ref()
         .map(|(path, name)| (path.as_str(), name.as_str()));

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use sqlx::AnyConnection;
 
 use crate::{
+    customers, deliveries,
     ledger::{self, TrialRow},
     moment::UnixMs,
     money::Vnd,
@@ -13,25 +14,22 @@ use crate::{
         failure::Failure,
         layout::{self, Place},
         parts::{count, moment, money},
-        read::figures::{self, Days, LARGE_DONG},
+        read::figures::{self, DayCount, Days, LARGE_DONG},
         request::Visitor,
     },
-    stock,
+    purchase, stock,
 };
-
-/// What waits for somebody is counted to this many: more are too many in any case.
-const WAITING_MAX: u32 = 1_000;
 
 pub(crate) async fn show(State(desk): State<Desk>, visitor: Visitor) -> Result<Markup, Failure> {
     let now = desk.now();
     let mut read = desk.office.store.read().await?;
-    let transactions = transactions(&desk, &mut read, now).await?;
-    let registered = registered(&desk, &mut read, now).await?;
+    let transactions = transactions(&mut read, now).await?;
+    let registered = registered(&mut read, now).await?;
     let content = html! {
         (layout::head("Overview", None, html! { "As of " (moment(now)) }))
         div .figures {
             (today(&transactions))
-            (waiting(&desk, &mut read, now).await?)
+            (waiting(&mut read, now).await?)
             (books(&ledger::trial_balance(&mut read).await?)?)
         }
         div .charts {
@@ -42,87 +40,92 @@ pub(crate) async fn show(State(desk): State<Desk>, visitor: Visitor) -> Result<M
                 "transactions",
                 &transactions.series(|day| day.large),
             ))
-            @if let Some(registered) = registered {
-                (chart::of_days(
-                    "Registered customers per day",
-                    "customers",
-                    &registered.series(|day| day.count),
-                ))
-            }
+            (chart::of_days(
+                "Registered customers per day",
+                "customers",
+                &registered.series(|day| day.count),
+            ))
         }
     };
     Ok(layout::page(&visitor, Place::Overview, "Overview", content))
 }
 
 /// What is bought by agents and by customers, together.
-async fn transactions(desk: &Desk, read: &mut AnyConnection, now: UnixMs) -> Result<Days, Failure> {
-    let (since, large) = (Days::since(now), Vnd::new(LARGE_DONG).unwrap_or(Vnd::MAX));
-    let mut counts = figures::sales_per_day(read, since, large).await?;
-    if let Some(purchases) = &desk.office.purchases {
-        counts.extend(purchases.per_day(read, since, large).await?);
+async fn transactions(read: &mut AnyConnection, now: UnixMs) -> Result<Days, Failure> {
+    let large = Vnd::new(LARGE_DONG).unwrap_or(Vnd::MAX);
+    let mut counts = figures::sales_per_day(read, now, large).await?;
+    let (from, to) = figures::ends(now)?;
+    for day in purchase::per_day(read, from, to, Vnd::ZERO).await? {
+        counts.push(DayCount {
+            count: day.purchases,
+            dong: day.amount.dong(),
+            ..DayCount::none(day.day)
+        });
     }
-    Ok(Days::of(now, counts))
+    for day in purchase::per_day(read, from, to, large).await? {
+        counts.push(DayCount {
+            large: day.purchases,
+            ..DayCount::none(day.day)
+        });
+    }
+    Ok(Days::of(now, counts)?)
 }
 
-async fn registered(
-    desk: &Desk,
-    read: &mut AnyConnection,
-    now: UnixMs,
-) -> Result<Option<Days>, Failure> {
-    let Some(customers) = &desk.office.customers else {
-        return Ok(None);
-    };
-    let counts = customers.registered_per_day(read, Days::since(now)).await?;
-    Ok(Some(Days::of(now, counts)))
+async fn registered(read: &mut AnyConnection, now: UnixMs) -> Result<Days, Failure> {
+    let (from, to) = figures::ends(now)?;
+    let counts = customers::registered_by_day(read, from, to).await?;
+    let counts = counts.into_iter().map(|(day, count)| DayCount {
+        count,
+        ..DayCount::none(day)
+    });
+    Ok(Days::of(now, counts)?)
 }
 
 fn today(transactions: &Days) -> Markup {
-    let (today, yesterday) = transactions.last_two();
+    let (number, number_before) = transactions.last_two(|day| day.count);
+    let (dong, dong_before) = transactions.last_two(|day| day.dong);
     html! {
         div .figure {
             span { "Transactions today" }
-            strong { (count(today.count)) }
-            small { (count(yesterday.count)) " yesterday" }
+            strong { (count(number)) }
+            small { (count(number_before)) " yesterday" }
         }
         div .figure {
             span { "Turnover today" }
-            strong { (count(today.dong)) "\u{a0}₫" }
-            small { (count(yesterday.dong)) "\u{a0}₫ yesterday" }
+            strong { (count(dong)) "\u{a0}₫" }
+            small { (count(dong_before)) "\u{a0}₫ yesterday" }
         }
     }
 }
 
 /// What waits for somebody to look after it.
-async fn waiting(desk: &Desk, read: &mut AnyConnection, now: UnixMs) -> Result<Markup, Failure> {
+async fn waiting(read: &mut AnyConnection, now: UnixMs) -> Result<Markup, Failure> {
     let levels = stock::levels(read, now).await?;
     let low = levels.iter().filter(|level| level.is_low()).count();
-    let stuck = match &desk.office.purchases {
-        Some(purchases) => Some(purchases.stuck(read, WAITING_MAX).await?),
-        None => None,
-    };
-    let dead = match &desk.office.deliveries {
-        Some(deliveries) => Some(deliveries.dead(read, WAITING_MAX).await?),
-        None => None,
-    };
+    let low = i64::try_from(low).unwrap_or(i64::MAX);
     let of_types = format!("of {} on sale", levels.len());
+    let stuck = purchase::stuck(read, now).await?.len();
+    // A list has no more of them.
+    let stuck_text = match stuck >= purchase::LIST_MAX as usize {
+        true => "and more need a look",
+        false => "need a look",
+    };
+    let stuck = i64::try_from(stuck).unwrap_or(i64::MAX);
+    let dead = deliveries::figures(read).await?;
+    let dead = dead.iter().map(|figures| figures.dead).sum();
     Ok(html! {
         (waits("Low stock", "/office/stock", low, &of_types, "warn"))
-        @if let Some(stuck) = stuck {
-            (waits("Stuck purchases", "/office/purchases?stuck=yes", stuck, "need a look", "bad"))
-        }
-        @if let Some(dead) = dead {
-            (waits("Dead letters", "/office/deliveries?dead=yes", dead, "are tried no more", "warn"))
-        }
+        (waits("Stuck purchases", "/office/purchases?stuck=yes", stuck, stuck_text, "bad"))
+        (waits("Dead letters", "/office/deliveries?state=dead", dead, "are tried no more", "warn"))
     })
 }
 
-fn waits(name: &str, path: &str, number: impl TryInto<i64>, beside: &str, tone: &str) -> Markup {
-    let number: i64 = number.try_into().unwrap_or(i64::MAX);
+fn waits(name: &str, path: &str, number: i64, beside: &str, tone: &str) -> Markup {
     let class = if number > 0 { tone } else { "" };
     html! {
         a .figure .(class) href=(path) {
             span { (name) }
-            strong { (count(number)) @if number >= i64::from(WAITING_MAX) { "+" } }
+            strong { (count(number)) }
             small { (beside) }
         }
     }

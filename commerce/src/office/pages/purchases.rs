@@ -1,11 +1,12 @@
 //! What customers buy: a list to search in, and one purchase with what happened to it and what can be
 //! done about it by hand.
 
-use axum::{extract::State, response::Response};
+use axum::{extract::State as Shared, response::Response};
 use maud::{Markup, html};
 
 use crate::{
     audit,
+    moment::UnixMs,
     office::{
         Desk,
         failure::Failure,
@@ -14,42 +15,69 @@ use crate::{
             Tone, badge, codes, fact, field, form_token, hidden_code, link, moment, money, needed,
             nothing, numbers, pager, table, words,
         },
-        read::Page,
+        read::{
+            Page,
+            cards::{self, CardLine},
+        },
         request::{At, Fields, Posted, Visitor, named},
         role::Right,
-        source::{Happened, PurchaseDetail, PurchaseFilter, PurchaseLine, Purchases},
     },
-    stock::Serial,
-    word::{CardTypeId, Id},
+    purchase::{self, Event, Filter, Item, Purchase, Settlement, State},
+    word::Id,
 };
 
-fn source(desk: &Desk) -> Result<&dyn Purchases, Failure> {
-    let purchases = desk.office.purchases.as_deref();
-    purchases.ok_or(Failure::Missing("part: this service sells to agents alone"))
-}
+/// What an operator can decide, as the form names it, as its button does, and what he says by it.
+const SETTLEMENTS: [(&str, &str, &str, Settlement); 3] = [
+    (
+        "debited",
+        "Settle as paid",
+        "The bank has debited the customer and keeps the money: he gets what he has paid for.",
+        Settlement::Debited,
+    ),
+    (
+        "not-debited",
+        "Settle as refunded",
+        "The customer has his money, because it was never debited or was given back.",
+        Settlement::NotDebited,
+    ),
+    (
+        "ask-again",
+        "Ask the bank again",
+        "Nothing is known yet; the same charge is asked about once more.",
+        Settlement::AskAgain,
+    ),
+];
 
 pub(crate) async fn list(
-    State(desk): State<Desk>,
+    Shared(desk): Shared<Desk>,
     visitor: Visitor,
     query: Fields,
 ) -> Result<Markup, Failure> {
-    let filter = PurchaseFilter {
-        id: query.find("id", "The id")?,
-        phone: query.find("phone", "The number")?,
-        state: query.find("state", "The state")?,
-        is_stuck: query.text("stuck") == "yes",
-    };
-    let before: Option<Id> = query.find("before", "The page")?;
+    let now = desk.now();
     let mut read = desk.office.store.read().await?;
-    let asked = Page::<PurchaseLine>::ASKED;
-    let lines = source(&desk)?
-        .list(&mut read, &filter, before.as_ref(), asked)
-        .await?;
-    let page = Page::of(lines);
+    let before: Option<Id> = query.find("before", "The page")?;
+    let page = if query.text("stuck") == "yes" {
+        Page::whole(purchase::stuck(&mut read, now).await?)
+    } else if let Some(id) = query.find("id", "The id")? {
+        Page::whole(purchase::find(&mut read, &id).await?.into_iter().collect())
+    } else {
+        let last = match &before {
+            Some(id) => purchase::find(&mut read, id).await?,
+            None => None,
+        };
+        let filter = Filter {
+            state: state_wanted(&query)?,
+            phone: query.find("phone", "The number")?,
+            before: last.map(|last| (last.created_at, last.id)),
+            ..Filter::default()
+        };
+        Page::of(purchase::list(&mut read, &filter, Page::<Purchase>::ASKED).await?)
+    };
+    let stuck = html! { a .button href="/office/purchases?stuck=yes" { "Those that are stuck" } };
     let content = html! {
-        (layout::head("Purchases", None, html! {}))
-        section .card { (search(&query, filter.is_stuck)) }
-        section .card { (list_table(&visitor, &page)) (ways(&page, &query, before.is_some())) }
+        (layout::head("Purchases", None, stuck))
+        section .card { (search(&query)) }
+        section .card { (list_table(&visitor, &page, now)) (ways(&page, &query, before.is_some())) }
     };
     Ok(layout::page(
         &visitor,
@@ -59,17 +87,28 @@ pub(crate) async fn list(
     ))
 }
 
-fn search(query: &Fields, is_stuck: bool) -> Markup {
+fn state_wanted(query: &Fields) -> Result<Option<State>, Failure> {
+    match query.text("state") {
+        "" => Ok(None),
+        word => match State::of(word) {
+            Some(state) => Ok(Some(state)),
+            None => Err(Failure::Wrong("The state is none".to_owned())),
+        },
+    }
+}
+
+fn search(query: &Fields) -> Markup {
     html! {
         form .search method="get" action="/office/purchases" {
             (field("phone", "Phone", query.text("phone"), "0912345678"))
             (field("id", "Id", query.text("id"), ""))
-            (field("state", "State", query.text("state"), ""))
             label .field {
-                span { "Which" }
-                select name="stuck" {
+                span { "State" }
+                select name="state" {
                     option value="" { "All" }
-                    option value="yes" selected[is_stuck] { "Those that are stuck" }
+                    @for state in State::ALL {
+                        option value=(state.word()) selected[state.word() == query.text("state")] { (state) }
+                    }
                 }
             }
             div .go { button .main type="submit" { "Search" } a .button href="/office/purchases" { "Clear" } }
@@ -77,27 +116,27 @@ fn search(query: &Fields, is_stuck: bool) -> Markup {
     }
 }
 
-fn list_table(visitor: &Visitor, page: &Page<PurchaseLine>) -> Markup {
+fn list_table(visitor: &Visitor, page: &Page<Purchase>, now: UnixMs) -> Markup {
     let columns = [
         codes("Id"),
         words("Began"),
         words("Phone"),
-        words("Card type"),
+        words("What"),
         numbers("Amount"),
         words("Bank"),
         words("By"),
         words("State"),
     ];
-    let row = |line: &PurchaseLine| {
+    let row = |purchase: &Purchase| {
         [
-            html! { a href={ "/office/purchases/" (line.id) } { (line.id) } },
-            moment(line.created_at),
-            html! { (visitor.phone(&line.phone)) },
-            html! { (line.card_type) },
-            html! { (money(line.amount)) },
-            html! { @if let Some(bank) = &line.bank { (bank) } },
-            html! { (line.channel) },
-            state(line),
+            html! { a href={ "/office/purchases/" (purchase.id) } { (purchase.id) } },
+            moment(purchase.created_at),
+            html! { (visitor.phone(&purchase.phone)) },
+            html! { (purchase.item) },
+            html! { (money(purchase.amount)) },
+            html! { (purchase.bank) },
+            html! { (purchase.channel.word()) },
+            state(purchase, now),
         ]
     };
     table(
@@ -107,107 +146,114 @@ fn list_table(visitor: &Visitor, page: &Page<PurchaseLine>) -> Markup {
     )
 }
 
-fn state(line: &PurchaseLine) -> Markup {
-    let tone = if line.is_stuck {
-        Tone::Bad
-    } else {
-        Tone::Plain
+fn state(purchase: &Purchase, now: UnixMs) -> Markup {
+    let tone = match purchase.is_stuck(now) {
+        true => Tone::Bad,
+        false => Tone::Plain,
     };
-    badge(tone, &line.state)
+    badge(tone, purchase.state.word())
 }
 
-fn ways(page: &Page<PurchaseLine>, query: &Fields, is_later: bool) -> Markup {
+fn ways(page: &Page<Purchase>, query: &Fields, is_later: bool) -> Markup {
     let to = |before: &str| {
         let fields = [
             ("phone", query.text("phone")),
-            ("id", query.text("id")),
             ("state", query.text("state")),
-            ("stuck", query.text("stuck")),
             ("before", before),
         ];
         link("/office/purchases", &fields)
     };
-    let next = page.next(|line| line.id.to_string());
+    let next = page.next(|purchase| purchase.id.to_string());
     pager(is_later.then(|| to("")), next.map(|next| to(&next)))
 }
 
 pub(crate) async fn show(
-    State(desk): State<Desk>,
+    Shared(desk): Shared<Desk>,
     visitor: Visitor,
     At(id): At<String>,
     query: Fields,
 ) -> Result<Markup, Failure> {
     let id: Id = named(&id, "purchase")?;
     let mut read = desk.office.store.read().await?;
-    let found = source(&desk)?.find(&mut read, &id).await?;
-    let detail = found.ok_or(Failure::Missing("purchase"))?;
-    let line = &detail.line;
+    let found = purchase::find(&mut read, &id).await?;
+    let purchase = found.ok_or(Failure::Missing("purchase"))?;
+    let events = purchase::events(&mut read, &id).await?;
+    let cards = cards::of(&mut read, id.as_str()).await?;
+    let may_settle = visitor.may(Right::Money) && purchase.state == State::ManualReview;
     let title = format!("Purchase {id}");
     let content = html! {
-        (layout::head(&title, Some(("/office/purchases", "Purchases")), state(line)))
+        (layout::head(&title, Some(("/office/purchases", "Purchases")), state(&purchase, desk.now())))
         (layout::notice(&query))
-        section .card {
-            dl .facts {
-                (fact("Phone", visitor.phone(&line.phone)))
-                (fact("Card type", html! { a href={ "/office/stock/" (line.card_type) } { (line.card_type) } }))
-                (fact("Amount", money(line.amount)))
-                (fact("Bank", line.bank.as_ref().map_or("none", Id::as_str)))
-                (fact("By", line.channel.as_str()))
-                (fact("Began", moment(line.created_at)))
-                (fact("Last change", moment(line.updated_at)))
-            }
-        }
+        section .card { (facts(&visitor, &purchase)) }
         div .columns {
-            section .card { header .card-head { h2 { "What happened" } } (happened(&detail.happened)) }
+            section .card { header .card-head { h2 { "What happened" } } (happened(&events)) }
             div .column {
-                @if visitor.may(Right::Money) && !detail.ways_out.is_empty() {
-                    section .card { header .card-head { h2 { "By hand" } } (ways_out(&visitor, &detail)) }
+                @if may_settle {
+                    section .card { header .card-head { h2 { "By hand" } } (ways_out(&visitor, &id)) }
                 }
-                section .card { header .card-head { h2 { "Cards" } } (cards(&detail)) }
+                section .card { header .card-head { h2 { "Cards" } } (sold(&cards)) }
             }
         }
     };
     Ok(layout::page(&visitor, Place::Purchases, &title, content))
 }
 
-/// What happened, one thing under another.
-pub(super) fn happened(all: &[Happened]) -> Markup {
+fn facts(visitor: &Visitor, purchase: &Purchase) -> Markup {
     html! {
-        @if all.is_empty() { (nothing("Nothing yet.")) } @else {
-            ol .line { @for one in all { li {
-                p { strong { (one.what) } }
-                @if !one.detail.is_empty() { p { (one.detail) } }
-                (moment(one.at))
-            } } }
+        dl .facts {
+            (fact("Phone", visitor.phone(&purchase.phone)))
+            @match &purchase.item {
+                Item::Card(card_type) => {
+                    (fact("Card type", html! { a href={ "/office/stock/" (card_type) } { (card_type) } }))
+                }
+                Item::Order { merchant, reference } => {
+                    (fact("Merchant", merchant.as_str()))
+                    (fact("Order", reference.as_str()))
+                }
+            }
+            (fact("Amount", money(purchase.amount)))
+            (fact("Bank", purchase.bank.as_str()))
+            @if let Some(code) = &purchase.response_code { (fact("The bank said", code.as_str())) }
+            (fact("By", purchase.channel.word()))
+            (fact("Began", moment(purchase.created_at)))
+            (fact("Last change", moment(purchase.updated_at)))
         }
     }
 }
 
-fn cards(detail: &PurchaseDetail) -> Markup {
-    let columns = [codes("Serial"), words("PIN code"), numbers("")];
-    let row = |(card_type, serial): &(CardTypeId, Serial)| {
-        [
-            html! { (serial) },
-            hidden_code(),
-            html! { a href={ "/office/cards/" (card_type) "/" (serial) } { "Open" } },
-        ]
-    };
-    table(
-        columns,
-        detail.cards.iter().map(row),
-        "None was handed out.",
-    )
+/// What happened, one thing under another.
+fn happened(events: &[Event]) -> Markup {
+    html! {
+        ol .line { @for event in events { li {
+            p { strong { (event.to) } }
+            @if !event.detail.is_empty() { p { (event.detail) } }
+            (moment(event.at))
+        } } }
+        @if events.is_empty() { (nothing("Nothing yet.")) }
+    }
 }
 
-fn ways_out(visitor: &Visitor, detail: &PurchaseDetail) -> Markup {
+fn sold(cards: &[CardLine]) -> Markup {
+    let columns = [codes("Serial"), words("PIN code"), numbers("")];
+    let row = |card: &CardLine| {
+        [
+            html! { (card.serial) },
+            hidden_code(),
+            html! { a href={ "/office/cards/" (card.card_type) "/" (card.serial) } { "Open" } },
+        ]
+    };
+    table(columns, cards.iter().map(row), "None was handed out.")
+}
+
+fn ways_out(visitor: &Visitor, id: &Id) -> Markup {
     html! {
-        form .stack method="post" action={ "/office/purchases/" (detail.line.id) "/resolve" } {
+        form .stack method="post" action={ "/office/purchases/" (id) "/resolve" } {
             (form_token(visitor))
             (needed("reason", "Reason", "what you found out, and from whom"))
-            @for way_out in &detail.ways_out {
+            @for (word, label, what, _) in SETTLEMENTS {
                 div .choice {
-                    button type="submit" name="way_out" value=(way_out.word) { (way_out.label) }
-                    p .hint { (way_out.what) }
+                    button type="submit" name="way_out" value=(word) { (label) }
+                    p .hint { (what) }
                 }
             }
         }
@@ -215,26 +261,22 @@ fn ways_out(visitor: &Visitor, detail: &PurchaseDetail) -> Markup {
 }
 
 pub(crate) async fn resolve(
-    State(desk): State<Desk>,
+    Shared(desk): Shared<Desk>,
     At(id): At<String>,
     posted: Posted,
 ) -> Result<Response, Failure> {
     posted.visitor.needs(Right::Money)?;
     let id: Id = named(&id, "purchase")?;
     let (reason, way_out) = (posted.form.reason()?, posted.form.text("way_out"));
-    let (purchases, now) = (source(&desk)?, desk.now());
+    let mut settlements = SETTLEMENTS.into_iter();
+    let settlement = settlements.find(|(word, ..)| *word == way_out);
+    let (word, _, _, settlement) =
+        settlement.ok_or_else(|| Failure::Wrong("There is no such way out".to_owned()))?;
+    let (keys, name, now) = (&desk.office.keys, posted.visitor.name(), desk.now());
     let mut write = desk.office.store.write().await?;
-    let found = purchases.find(write.connection(), &id).await?;
-    let found = found.ok_or(Failure::Missing("purchase"))?;
-    if !found.ways_out.iter().any(|way| way.word == way_out) {
-        let why = "The purchase has gone on since you looked, and this cannot be done any more";
-        return Err(Failure::Conflict(why.to_owned()));
-    }
-    purchases
-        .resolve(&mut write, &id, way_out, reason, now)
-        .await?;
+    purchase::settle(&mut write, keys, &id, settlement, name, now).await?;
     let (who, subject) = (posted.visitor.who(), format!("purchase:{id}"));
-    let detail = format!("{way_out}: {reason}");
+    let detail = format!("{word}: {reason}");
     audit::record(&mut write, who, "purchase.resolved", &subject, &detail, now).await?;
     write.commit().await?;
     let path = format!("/office/purchases/{id}");

@@ -30,6 +30,12 @@ impl<T> Page<T> {
         Self { lines, is_more }
     }
 
+    /// Of all lines that there are to see.
+    pub(super) fn whole(lines: Vec<T>) -> Self {
+        let is_more = false;
+        Self { lines, is_more }
+    }
+
     /// By which the next page is found, if there is one.
     pub(super) fn next<K>(&self, key: impl Fn(&T) -> K) -> Option<K> {
         self.lines.last().filter(|_| self.is_more).map(key)
