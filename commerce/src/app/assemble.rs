@@ -2,7 +2,7 @@
 //! by what it is handed.
 
 use super::{Context, Parts, StartError};
-use crate::{expiry, office, push, s2sell, stock, subscribers};
+use crate::{checkout, expiry, merchants, office, push, s2sell, stock, subscribers};
 
 pub(super) fn assemble(context: &Context) -> Result<Parts, StartError> {
     let mut parts = Parts::default();
@@ -10,6 +10,8 @@ pub(super) fn assemble(context: &Context) -> Result<Parts, StartError> {
     office::join(context, &mut parts)?;
     subscribers::join(context, &mut parts)?;
     push::join(context, &mut parts)?;
+    checkout::join(context, &mut parts);
+    merchants::join(context, &mut parts);
     expiry::join(context, &mut parts);
     stock::watch::join(context, &mut parts);
     Ok(parts)

@@ -18,6 +18,7 @@ pub use self::{
     fault::{Fault, Faults},
     sections::{
         admin::AdminSettings,
+        checkout::CheckoutSettings,
         expiry::ExpirySettings,
         http::HttpSettings,
         log::{LogFormat, LogSettings},
@@ -69,6 +70,8 @@ sections! {
     purchase: purchase::Rules = sections::purchase::read,
     /// Calls of partners.
     push: PushSettings = sections::push::read,
+    /// The pages where customers pay merchants; nothing if they are not offered.
+    checkout: Option<CheckoutSettings> = sections::checkout::read,
     /// The end of holds whose time is over.
     expiry: ExpirySettings = sections::expiry::read,
     /// Where operators look.

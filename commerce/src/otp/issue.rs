@@ -1,6 +1,6 @@
 //! Makes a code for a purchase, if the phone may have one.
 
-use sqlx::Row as _;
+use sqlx::{AnyConnection, Row as _};
 
 use super::{Bound, Code, OtpError, Refusal, Rules, code::digest};
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     phone::Phone,
     seal::Keys,
     store::{StoreError, Write, at},
+    word::Id,
 };
 
 /// A new code, for the message to its subscriber.
@@ -19,6 +20,37 @@ pub struct Issued {
     pub number: i64,
     /// Until when it is taken.
     pub expires_at: UnixMs,
+}
+
+/// When the last code of a purchase was sent, and until when it is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastSent {
+    /// When it was made.
+    pub sent_at: UnixMs,
+    /// Until when it is taken.
+    pub expires_at: UnixMs,
+}
+
+/// When the last code of a purchase was sent, if one was.
+///
+/// # Errors
+/// The database.
+pub async fn last_sent(
+    connection: &mut AnyConnection,
+    purchase: &Id,
+) -> Result<Option<LastSent>, StoreError> {
+    let select = "SELECT sent_at_ms, expires_at_ms FROM otp WHERE purchase = $1";
+    let row = sqlx::query(select)
+        .bind(purchase.as_str())
+        .fetch_optional(connection);
+    let Some(row) = row.await.map_err(at("otp"))? else {
+        return Ok(None);
+    };
+    let time = |column| row.try_get(column).map(UnixMs).map_err(at("otp"));
+    Ok(Some(LastSent {
+        sent_at: time(0)?,
+        expires_at: time(1)?,
+    }))
 }
 
 /// Makes a code and revokes the one before. Whoever sends it has to do so in the same change.

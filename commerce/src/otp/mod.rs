@@ -17,7 +17,7 @@ mod issue;
 
 pub use check::{Verdict, check, revoke};
 pub use code::{Bound, Code};
-pub use issue::{Issued, issue};
+pub use issue::{Issued, LastSent, issue, last_sent};
 
 use crate::{moment::UnixMs, store::StoreError};
 

@@ -16,28 +16,35 @@ mod item;
 mod notice;
 mod order;
 mod record;
+mod refund;
 mod report;
 mod settle;
 pub mod sms;
 mod state;
 mod step;
 pub mod texts;
+mod told;
 mod verdict;
 mod worker;
 
 pub use confirm::{Cancelled, Confirmed, Resent, Who, cancel, confirm, resend};
 pub use item::{Channel, Item};
+pub(crate) use order::order_within;
 pub use order::{Order, Ordered, order};
 pub use record::{Event, Filter, LIST_MAX, Purchase, events, find, last_of, list};
+pub use refund::refund;
 pub use report::{DayCount, STUCK_AFTER_MS, per_day, stuck};
 pub use settle::{Settlement, settle};
 pub use state::{State, Why};
+pub use told::Outcome;
+pub(crate) use told::Told;
 pub use verdict::{VERDICT_LINES_MAX, verdict};
 pub use worker::{run, work};
 
 use crate::{
     catalogue::CatalogueError,
     customers::CustomerError,
+    deliveries::DeliveryError,
     ledger::{EntryFault, LedgerError},
     moment::DayFault,
     money::Vnd,
@@ -112,6 +119,29 @@ pub enum Refusal {
     /// No code is sent.
     #[error(transparent)]
     Otp(#[from] otp::Refusal),
+    /// It is not given back.
+    #[error(transparent)]
+    NoRefund(#[from] NoRefund),
+}
+
+/// Why a merchant's order is not given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRefund {
+    /// It was never paid, or is not yet.
+    #[error("only an order that is PAID can be given back")]
+    NotPaid,
+    /// The amount is another.
+    #[error("an order is given back whole: the amount has to be that of the order")]
+    Part,
+    /// It was tried, and the bank did not.
+    #[error("the bank could not give it back before; ask the operator")]
+    Kept,
+    /// The bank's side forgets.
+    #[error("it was paid too long ago to be taken back; pay the customer back in another way")]
+    TooLate,
+    /// He has been paid out.
+    #[error("the merchant's account does not cover it")]
+    Balance,
 }
 
 /// Why nothing was done.
@@ -172,6 +202,9 @@ pub enum PurchaseError {
     /// The one-time password.
     #[error(transparent)]
     Otp(OtpError),
+    /// What a merchant is to be told.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -209,6 +242,7 @@ impl PurchaseError {
             )
             | Self::Stock(StockError::Store(error))
             | Self::Ledger(LedgerError::Store(error))
+            | Self::Delivery(DeliveryError::Store(error))
             | Self::Outgoing(OutgoingError::Store(error)) => Some(error),
             _ => None,
         }

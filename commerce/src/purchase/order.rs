@@ -84,7 +84,7 @@ pub async fn order(
 
 /// The same as a part of a larger change. After a refusal that change may go on; after any other error it
 /// has to be undone.
-pub(super) async fn order_within(
+pub(crate) async fn order_within(
     write: &mut Write,
     keys: &Keys,
     rules: &Rules,

@@ -15,6 +15,8 @@
 //!                                        │ there is no card
 //!                                        ▼
 //!                                   COMPENSATING ─► REFUNDED  the bank has acknowledged it
+//!                                        ▲
+//!   a merchant gives his paid order back ┘  from FULFILLED and COMPLETED
 //!
 //!   MANUAL_REVIEW  from UNKNOWN, REVERSING, CHARGING and COMPENSATING where nobody can say what the bank
 //!                  has; an operator lets it go on to FUNDS_HELD, FAILED or REFUNDED, or be asked about again
@@ -123,7 +125,7 @@ words! {
 }
 
 impl State {
-    /// Whether nothing becomes of it any more.
+    /// Whether nothing becomes of it any more, unless a merchant gives back what was paid.
     pub fn is_final(self) -> bool {
         matches!(
             self,
@@ -162,7 +164,9 @@ impl State {
             S::Reversing => matches!(to, S::Failed | S::ManualReview),
             S::FundsHeld => to == S::Fulfilling,
             S::Fulfilling => matches!(to, S::Fulfilled | S::Compensating),
-            S::Fulfilled => to == S::Completed,
+            S::Fulfilled => matches!(to, S::Completed | S::Compensating),
+            // Of a merchant's order alone, which `refund` sees to and the database too.
+            S::Completed => to == S::Compensating,
             S::Compensating => matches!(to, S::Refunded | S::ManualReview),
             S::ManualReview => {
                 matches!(
@@ -170,7 +174,7 @@ impl State {
                     S::FundsHeld | S::Failed | S::Refunded | S::Unknown | S::Compensating
                 )
             }
-            S::Completed | S::Cancelled | S::Expired | S::Failed | S::Refunded => false,
+            S::Cancelled | S::Expired | S::Failed | S::Refunded => false,
         }
     }
 }
@@ -187,7 +191,9 @@ mod tests {
     #[test]
     fn a_final_state_leads_nowhere_and_every_other_to_a_final_one() {
         for state in State::ALL.iter().copied() {
-            assert_eq!(nexts(state).next().is_none(), state.is_final(), "{state}");
+            let leads_nowhere = nexts(state).next().is_none();
+            let is_end = state.is_final() && state != State::Completed;
+            assert_eq!(leads_nowhere, is_end, "{state}");
             let mut reached = vec![state];
             let mut at = 0;
             while let Some(one) = reached.get(at).copied() {
@@ -213,7 +219,12 @@ mod tests {
         assert_eq!(before(State::Fulfilling), [State::FundsHeld]);
         assert_eq!(
             before(State::Compensating),
-            [State::Fulfilling, State::ManualReview]
+            [
+                State::Fulfilling,
+                State::Fulfilled,
+                State::Completed,
+                State::ManualReview
+            ]
         );
     }
 

@@ -1,9 +1,10 @@
 //! A transition with all that belongs to it, one change: the state, the event, the money, the card that is
-//! given back, and the message that tells of it.
+//! given back, and the messages that tell of it.
 
 use super::{
     Purchase, PurchaseError, State, books, notice,
     record::{self, Turn},
+    told,
 };
 use crate::{moment::UnixMs, seal::Keys, stock, store::Write};
 
@@ -31,5 +32,5 @@ pub(super) async fn go(
     if purchase.state != State::Unknown {
         notice::tell(write, keys, purchase, now).await?;
     }
-    Ok(())
+    told::tell(write, keys, purchase, now).await
 }

@@ -73,15 +73,24 @@ pub fn status(purchase: &Purchase) -> Zeroizing<String> {
             "{what} khong thanh cong. Neu tien da bi tru thi dang duoc hoan; \
              chung toi se bao lai."
         ),
-        State::Compensating => {
-            format!("{what} khong giao duoc hang. {amount} dang duoc hoan ve tai khoan.")
-        }
-        State::Refunded => format!("{what} khong giao duoc hang. {amount} da hoan ve tai khoan."),
+        State::Compensating => format!(
+            "{what}{} {amount} dang duoc hoan ve tai khoan.",
+            gone(purchase)
+        ),
+        State::Refunded => format!("{what}{} {amount} da hoan ve tai khoan.", gone(purchase)),
         State::ManualReview => format!(
             "{what} {amount} chua ro ket qua, nhan vien dang kiem tra voi ngan hang. \
              Xin dung mua lai."
         ),
     })
+}
+
+/// Why a purchase is given back. A merchant has his own reasons.
+fn gone(purchase: &Purchase) -> &'static str {
+    match purchase.item {
+        Item::Card(_) => " khong giao duoc hang.",
+        Item::Order { .. } => ":",
+    }
 }
 
 /// Why a purchase came to nothing.
@@ -121,7 +130,7 @@ pub fn refused(refusal: &Refusal) -> Zeroizing<String> {
         Refusal::Otp(otp::Refusal::DayFull) => {
             "So nay da nhan qua nhieu ma xac nhan hom nay.".to_owned()
         }
-        Refusal::NoAmount | Refusal::OrderTaken | Refusal::KeyUsed => {
+        Refusal::NoAmount | Refusal::OrderTaken | Refusal::KeyUsed | Refusal::NoRefund(_) => {
             "Yeu cau khong hop le.".to_owned()
         }
     };

@@ -34,7 +34,11 @@ const CHECKS: &[(&str, &str)] = &[
     (
         "has given its money to the seller and is not fulfilled, or the other way round",
         "SELECT id FROM purchase p WHERE (state IN ('FULFILLED', 'COMPLETED'))
-            <> EXISTS (SELECT 1 FROM entry WHERE reference = 'purchase:' || p.id || ':fulfilled')",
+            <> (EXISTS (SELECT 1 FROM entry WHERE reference = 'purchase:' || p.id || ':fulfilled')
+                AND (NOT EXISTS (SELECT 1 FROM entry
+                        WHERE reference = 'purchase:' || p.id || ':returned')
+                    OR EXISTS (SELECT 1 FROM entry
+                        WHERE reference = 'purchase:' || p.id || ':kept')))",
     ),
     (
         "has given its money back and is not refunded, or the other way round",

@@ -35,7 +35,7 @@ impl FromRequestParts<Api> for Admitted {
             ));
         }
         api.limiter
-            .take(&api.settings, &holder.agent, now)
+            .take(api.settings.rate_of(&holder.agent), &holder.agent, now)
             .map_err(|too_often| ApiError::too_often(too_often.retry_after_s))?;
         Ok(Self(Viewer {
             agent: holder.agent,

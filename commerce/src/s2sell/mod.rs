@@ -9,7 +9,6 @@ mod calls;
 mod describe;
 mod error;
 mod kept;
-mod rate;
 mod request;
 
 use std::{sync::Arc, time::Duration};
@@ -22,7 +21,6 @@ use axum::{
 
 pub use describe::document;
 use error::{ApiError, Code, refuse};
-use rate::Limiter;
 
 use crate::{
     app::{Context, Parts},
@@ -30,8 +28,10 @@ use crate::{
     config::S2SellSettings,
     http::plainly,
     moment::UnixMs,
+    rate::Limiter,
     seal::Keys,
     store::Store,
+    word::Id,
 };
 
 /// Bytes of a request's body: two short fields, many times over.
@@ -47,7 +47,7 @@ pub struct Api {
     keys: Keys,
     clock: Clock,
     settings: Arc<S2SellSettings>,
-    limiter: Arc<Limiter>,
+    limiter: Arc<Limiter<Id>>,
 }
 
 /// Joins the program, if the API is offered.

@@ -119,6 +119,7 @@ struct Derived {
     seal: LessSafeKey,
     index: hmac::Key,
     otp: hmac::Key,
+    form: hmac::Key,
 }
 
 impl MasterKey {
@@ -135,12 +136,14 @@ impl MasterKey {
         let seal = secret.expand(&[b"commerce card pin 1"], &AES_256_GCM);
         let index = secret.expand(&[b"commerce card index 1"], hmac::HMAC_SHA256);
         let otp = secret.expand(&[b"commerce otp 1"], hmac::HMAC_SHA256);
+        let form = secret.expand(&[b"commerce form 1"], hmac::HMAC_SHA256);
         Ok(Self {
             id: KeyId::of(&bytes),
             derived: Arc::new(Derived {
                 seal: LessSafeKey::new(UnboundKey::from(seal.map_err(too_long)?)),
                 index: hmac::Key::from(index.map_err(too_long)?),
                 otp: hmac::Key::from(otp.map_err(too_long)?),
+                form: hmac::Key::from(form.map_err(too_long)?),
             }),
         })
     }
@@ -161,6 +164,11 @@ impl MasterKey {
     /// What one-time passwords are kept under.
     pub(crate) fn one_time(&self) -> &hmac::Key {
         &self.derived.otp
+    }
+
+    /// What the forms of customers' pages are bound to their pages with.
+    pub(crate) fn forms(&self) -> &hmac::Key {
+        &self.derived.form
     }
 }
 

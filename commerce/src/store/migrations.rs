@@ -93,6 +93,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/8-office.sqlite.sql"),
         postgres: include_str!("../../migrations/8-office.postgres.sql"),
     },
+    Step {
+        description: "merchants",
+        tables: include_str!("../../migrations/9-merchants.sql"),
+        sqlite: include_str!("../../migrations/9-merchants.sqlite.sql"),
+        postgres: include_str!("../../migrations/9-merchants.postgres.sql"),
+    },
 ];
 
 pub(super) async fn run(dialect: Dialect, pool: &AnyPool) -> Result<(), MigrateError> {

@@ -2,6 +2,7 @@
 //! table with defaults and limits.
 
 pub(super) mod admin;
+pub(super) mod checkout;
 pub(super) mod expiry;
 pub(super) mod http;
 pub(super) mod keys;

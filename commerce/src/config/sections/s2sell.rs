@@ -30,6 +30,13 @@ pub struct S2SellSettings {
     pub docs: bool,
 }
 
+impl S2SellSettings {
+    /// How often that agent may call.
+    pub fn rate_of(&self, agent: &Id) -> Rate {
+        self.agents.get(agent).copied().unwrap_or(self.rate)
+    }
+}
+
 pub(in super::super) fn read(table: &Table<'_>) -> Option<Option<S2SellSettings>> {
     let is_enabled = table.boolean("enabled", true);
     let rate = rate(table);

@@ -1,47 +1,58 @@
-//! How often an agent may call: a bucket of calls that fills again at his rate.
+//! How often somebody may call: a bucket of calls that fills again at his rate.
 //!
 //! A bucket is one number, the time at which it is full again (GCRA, ITU-T I.371). It lives in this
 //! process: several machines count each by itself.
 
 use std::{
     collections::HashMap,
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr},
     sync::{Mutex, PoisonError},
 };
 
-use crate::{config::S2SellSettings, moment::UnixMs, word::Id};
+use crate::{config::Rate, moment::UnixMs};
 
-/// Agents whose buckets are kept. Far more than there are; those that are full are forgotten first.
+/// Callers whose buckets are kept. Far more than call at once; those that are full are forgotten first.
 const BUCKETS_MAX: usize = 10_000;
 
 const MICROS_PER_S: i64 = 1_000_000;
 
+/// By which callers at that address are known: an IPv6 network of 64 bits is one caller, because each of its
+/// hosts has as many addresses as it likes.
+pub(crate) fn caller_at(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
 /// A call too many. After so many seconds there is room for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooOften {
-    pub(super) retry_after_s: i64,
+pub(crate) struct TooOften {
+    pub(crate) retry_after_s: i64,
 }
 
-/// The buckets of all agents.
-#[derive(Default)]
-pub(super) struct Limiter {
+/// The buckets of all callers, known by a key of that kind.
+pub(crate) struct Limiter<K> {
     /// When each is full again, in microseconds.
-    full_at_us: Mutex<HashMap<Id, i64>>,
+    full_at_us: Mutex<HashMap<K, i64>>,
 }
 
-impl Limiter {
-    /// Takes a call from an agent's bucket.
-    pub(super) fn take(
-        &self,
-        settings: &S2SellSettings,
-        agent: &Id,
-        now: UnixMs,
-    ) -> Result<(), TooOften> {
-        let rate = settings.agents.get(agent).copied();
-        let rate = rate.unwrap_or(settings.rate);
+impl<K> Default for Limiter<K> {
+    fn default() -> Self {
+        Self {
+            full_at_us: Mutex::default(),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Limiter<K> {
+    /// Takes a call from a caller's bucket.
+    pub(crate) fn take(&self, rate: Rate, caller: &K, now: UnixMs) -> Result<(), TooOften> {
         let now_us = now.0.saturating_mul(1_000);
         let buckets = self.full_at_us.lock();
         let mut buckets = buckets.unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(agent) {
+        if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(caller) {
             buckets.retain(|_, full_at_us| *full_at_us > now_us);
             if buckets.len() >= BUCKETS_MAX {
                 buckets.clear();
@@ -49,7 +60,7 @@ impl Limiter {
         }
         let call_us = MICROS_PER_S / i64::from(rate.requests_per_s);
         let bucket_us = call_us * i64::from(rate.burst);
-        let full_at_us = buckets.entry(agent.clone()).or_insert(now_us);
+        let full_at_us = buckets.entry(caller.clone()).or_insert(now_us);
         // An empty bucket takes no longer than this to fill; after a clock was put back it would seem so.
         *full_at_us = (*full_at_us).clamp(now_us, now_us.saturating_add(bucket_us));
         let missing_us = *full_at_us + call_us - now_us - bucket_us;
@@ -64,32 +75,19 @@ impl Limiter {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, time::Duration};
-
     use super::*;
-    use crate::config::Rate;
 
-    fn settings() -> S2SellSettings {
-        let rate = |requests_per_s, burst| Rate {
-            requests_per_s,
-            burst,
+    fn taken(limiter: &Limiter<String>, caller: &str, at_ms: i64) -> Result<(), i64> {
+        let rate = Rate {
+            requests_per_s: 2,
+            burst: 3,
         };
-        S2SellSettings {
-            rate: rate(2, 3),
-            agents: BTreeMap::from([("big".parse().unwrap(), rate(10, 10))]),
-            catalogue_max_age: Duration::ZERO,
-            docs: false,
-        }
-    }
-
-    fn taken(limiter: &Limiter, agent: &str, at_ms: i64) -> Result<(), i64> {
-        let agent = agent.parse().unwrap();
-        let taken = limiter.take(&settings(), &agent, UnixMs(at_ms));
+        let taken = limiter.take(rate, &caller.to_owned(), UnixMs(at_ms));
         taken.map_err(|TooOften { retry_after_s }| retry_after_s)
     }
 
     #[test]
-    fn an_agent_may_call_in_bursts_and_in_the_long_run_at_his_rate() {
+    fn a_caller_may_call_in_bursts_and_in_the_long_run_at_his_rate() {
         let limiter = Limiter::default();
         for _ in 0..3 {
             assert_eq!(taken(&limiter, "a", 1_000), Ok(()));
@@ -103,14 +101,21 @@ mod tests {
     }
 
     #[test]
-    fn each_agent_has_a_bucket_and_perhaps_a_rate_of_his_own() {
+    fn a_network_of_ipv6_is_one_caller() {
+        let at = |text: &str| caller_at(text.parse().unwrap()).to_string();
+        assert_eq!(at("203.0.113.7"), "203.0.113.7");
+        assert_eq!(at("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+    }
+
+    #[test]
+    fn each_caller_has_a_bucket_of_his_own() {
         let limiter = Limiter::default();
-        let calls = |agent| {
+        let calls = |caller| {
             (0..20)
-                .filter(|_| taken(&limiter, agent, 0).is_ok())
+                .filter(|_| taken(&limiter, caller, 0).is_ok())
                 .count()
         };
-        assert_eq!((calls("a"), calls("b"), calls("big")), (3, 3, 10));
+        assert_eq!((calls("a"), calls("b")), (3, 3));
     }
 
     #[test]

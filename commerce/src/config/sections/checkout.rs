@@ -1,0 +1,21 @@
+//! `[checkout]`: the pages where customers pay merchants, and what merchants may ask.
+
+use super::{super::Table, s2sell::Rate};
+
+/// The pages and the calls.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckoutSettings {
+    /// Calls from one address.
+    pub rate: Rate,
+}
+
+pub(in super::super) fn read(table: &Table<'_>) -> Option<Option<CheckoutSettings>> {
+    let is_enabled = table.boolean("enabled", true);
+    let settings = CheckoutSettings {
+        rate: Rate {
+            requests_per_s: table.number("requests_per_s", 10, 1..=100_000),
+            burst: table.number("burst", 60, 1..=100_000),
+        },
+    };
+    Some(is_enabled.then_some(settings))
+}
