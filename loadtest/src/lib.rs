@@ -11,11 +11,14 @@
 //! Map: [`fault`] says when a fault strikes and how late an answer is, `serve` owns the sockets
 //! (one task per connection), [`smsc`] and [`bank`] each decide what to answer. [`child`] is the
 //! router as a process, for the proofs that kill it, and [`usage`] what a process uses of the machine.
+//! Of those who stand around commerce, [`shop`] is a merchant and [`partner`] gets subscribers' messages.
 
 pub mod bank;
 pub mod child;
 pub mod fault;
+pub mod partner;
 mod serve;
+pub mod shop;
 pub mod smsc;
 pub mod usage;
 mod utc;
