@@ -213,6 +213,12 @@ fn the_simulators_share_no_code_with_the_router() {
             "{} uses the router's code",
             path.display()
         );
+        let is_program = path.iter().any(|part| part == "bin");
+        assert!(
+            is_program || !code(&source).contains("commerce::"),
+            "{} uses the purchase logic",
+            path.display()
+        );
     }
 }
 

@@ -1,14 +1,17 @@
 //! `cargo demo`: two SMSCs, two banks, the router between them and upstream services, all on this
-//! machine; then what the callers were told beside what the networks' books say.
+//! machine, the purchase logic among them; then what the callers were told beside what the networks' books
+//! say.
 //!
 //! `networks` are the simulators with their faults, `traffic` the upstream services, `kill` the death
-//! of two simulators, `compare` holds one against the other, `report` is what is printed. Only the router's library and its RPC
-//! contract are used here: the demo knows no more than an upstream service and an auditor would.
+//! of two simulators, `purchases` a shop with its subscribers and agents, `compare` holds one against the
+//! other, `report` is what is printed. Only the router's library and its RPC contract are used here, and of
+//! the purchase logic its library: the demo knows no more than an upstream service and an auditor would.
 
 mod compare;
 mod kill;
 mod networks;
 mod progress;
+mod purchases;
 mod report;
 mod settings;
 mod traffic;
@@ -28,7 +31,7 @@ use sampan::{
 
 use networks::Networks;
 use progress::Progress;
-use settings::TemporaryStore;
+use purchases::Shop;
 use traffic::Services;
 
 /// Shows Sampan at work between simulated SMSCs and banks, some of them flaky.
@@ -80,6 +83,10 @@ enum DemoError {
     NotUp(String),
     #[error("cannot wait for ctrl-c: {0}")]
     Signal(#[source] io::Error),
+    #[error("cannot make a folder for the stores: {0}")]
+    Folder(#[source] io::Error),
+    #[error("the purchases: {0}")]
+    Purchases(#[from] purchases::Fault),
 }
 
 #[tokio::main]
@@ -111,27 +118,32 @@ async fn show(options: &Options) -> Result<bool, DemoError> {
     let path = settings::path();
     let mut config = Config::load(&path)?;
     // Gone with the show, so that each begins with empty books.
-    let store = TemporaryStore::new();
-    config.store = Some(store.path().to_owned());
+    let folder = tempfile::Builder::new().prefix("sampan-demo-").tempdir();
+    let folder = folder.map_err(DemoError::Folder)?;
+    config.store = Some(folder.path().join("router.redb"));
     let addresses = settings::Addresses::of(&config);
     let networks = Networks::start(&config, options).await?;
     let app = App::start(config).await?;
     let services = Services::connect(&app).await?;
-    report::opening(&addresses, &networks);
+    let shop = Shop::open(folder.path(), &addresses.rpc, &networks).await?;
+    report::opening(&addresses, &networks, &shop);
     services.until_links_up("").await?;
 
     let progress = Progress::start(options);
     let told = services.run(options, &networks, &progress).await?;
     progress.end();
-    let comparison = compare::compare(&told, &networks);
+    let mut comparison = compare::compare(&told, &networks);
+    let trade = shop.trade(&networks).await?;
+    compare::purchases::compare(&trade, &networks.banks, &mut comparison);
     report::comparison(&comparison);
 
     if !options.once {
-        report::addresses(&addresses);
+        report::addresses(&addresses, &shop);
         services.go_on(options).await?;
         println!("\nstopping …");
     }
     drop(services);
+    shop.close().await;
     let stopped = app.stop().await;
     networks.stop().await;
     Ok(comparison.is_sound() && stopped.unsettled_payments == 0)

@@ -3,13 +3,13 @@
 use std::{io, net::SocketAddr};
 
 use loadtest::{
-    bank::{Bank, BankBehaviour, Decline, ResponseCode, Reversing},
+    bank::{Account, Bank, BankBehaviour, Decline, ResponseCode, Reversing},
     fault::{DelayMs, Timing, Trigger},
     smsc::{Delivering, Smsc, SmscBehaviour},
 };
 use sampan::config::Config;
 
-use crate::{DemoError, Options};
+use crate::{DemoError, Options, purchases::Customer};
 
 /// What every card holds at the beginning: a little less than some of them will spend.
 const OPENING_MINOR: i64 = 2_000_000;
@@ -23,6 +23,9 @@ pub(crate) struct Named<S> {
     pub(crate) is_steady: bool,
     pub(crate) simulator: S,
 }
+
+/// How many entries were on the banks' books, in the order of the banks.
+pub(crate) type Marks = Vec<usize>;
 
 /// All simulators. They end when this is dropped.
 pub(crate) struct Networks {
@@ -64,6 +67,33 @@ impl Networks {
             });
         }
         Ok(networks)
+    }
+
+    /// Opens the customers' accounts, and lets the flaky bank fail as often as a hundred charges need. No
+    /// SMSC loses a message from now on, because nobody sends a subscriber his code again by himself.
+    /// Says how many entries each bank has on its books.
+    pub(crate) fn turn_to_purchases(&self, customers: &[Customer]) -> Marks {
+        for smsc in &self.smscs {
+            let before = smsc.simulator.behaviour();
+            smsc.simulator.set_behaviour(without_loss(before));
+        }
+        let turn = |bank: &Named<Bank>| {
+            let before = bank.simulator.behaviour();
+            let own = customers
+                .iter()
+                .filter(|customer| customer.bank == bank.name);
+            let accounts = own.map(|own| Account::new(&own.account, own.opening_minor));
+            let behaviour = BankBehaviour {
+                accounts: accounts.collect(),
+                ..match bank.is_steady {
+                    true => before,
+                    false => often_flaky(before),
+                }
+            };
+            bank.simulator.set_behaviour(behaviour);
+            bank.simulator.books().entries.len()
+        };
+        self.banks.iter().map(turn).collect()
     }
 
     /// Closes them all in good order.
@@ -166,4 +196,36 @@ fn flaky(payments: u64) -> (&'static str, BankBehaviour) {
         "flaky: silent, late, drops connections, all after debiting",
         behaviour,
     )
+}
+
+fn without_loss(before: SmscBehaviour) -> SmscBehaviour {
+    let throttle = match before.throttle {
+        Trigger::Never => Trigger::Never,
+        _ => Trigger::Every(50),
+    };
+    SmscBehaviour {
+        delivering: Delivering {
+            undeliverable: Trigger::Never,
+            ..before.delivering
+        },
+        disconnect: Trigger::Never,
+        throttle,
+        ..before
+    }
+}
+
+fn often_flaky(before: BankBehaviour) -> BankBehaviour {
+    BankBehaviour {
+        timing: Timing {
+            late: Trigger::Every(31),
+            ..before.timing
+        },
+        decline: before.decline.map(|decline| Decline {
+            trigger: Trigger::Every(16),
+            ..decline
+        }),
+        silent: Trigger::Every(14),
+        disconnect: Trigger::Every(60),
+        ..before
+    }
 }

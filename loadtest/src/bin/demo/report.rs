@@ -5,6 +5,7 @@ use std::fmt;
 use crate::{
     compare::{Comparison, Section},
     networks::{Named, Networks},
+    purchases::{SERVICE, Shop},
     settings::Addresses,
 };
 
@@ -26,7 +27,7 @@ impl fmt::Display for Grouped {
 }
 
 /// Says who takes part.
-pub(crate) fn opening(addresses: &Addresses, networks: &Networks) {
+pub(crate) fn opening(addresses: &Addresses, networks: &Networks, shop: &Shop) {
     println!(
         "Sampan runs: gRPC on {}, admin on {}",
         addresses.rpc, addresses.admin
@@ -49,7 +50,10 @@ pub(crate) fn opening(addresses: &Addresses, networks: &Networks) {
     {
         println!("  bank {name:<10} {:<16} {temper}", simulator.address());
     }
-    println!();
+    println!(
+        "Commerce runs beside it: S2Sell on http://{}, subscribers write to {SERVICE}\n",
+        shop.address()
+    );
 }
 
 /// Prints the table and the verdict.
@@ -85,7 +89,7 @@ fn section(section: &Section) {
 }
 
 /// Says what to try while it goes on.
-pub(crate) fn addresses(Addresses { rpc, admin }: &Addresses) {
+pub(crate) fn addresses(Addresses { rpc, admin }: &Addresses, shop: &Shop) {
     println!(
         "
 It goes on with a little traffic until ctrl-c. In another terminal:
@@ -96,6 +100,16 @@ It goes on with a little traffic until ctrl-c. In another terminal:
   curl -s {admin}/metrics
 Grafana: the Prometheus scrape configuration and the dashboard are in grafana/."
     );
+    if let Some(agent) = shop.agent() {
+        println!(
+            "
+Buy cards as agent {} does, with a key of this run; http://{shop}/docs/ describes the API:
+  curl -s -H 'X-API-Key: {}' -d BUYCOUNT=2 http://{shop}/mcapi/s2sell/card/MOBI10",
+            agent.name,
+            agent.key.reveal(),
+            shop = shop.address(),
+        );
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Where the demo's configuration is, and what of it the demo has to know.
 
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
-    process,
 };
 
 use sampan::{config::Config, rpc::settings::Listen};
@@ -35,25 +34,5 @@ impl Addresses {
         };
         let admin = format!("http://{}", config.admin.listen);
         Self { rpc, admin }
-    }
-}
-
-/// A file for the router's store, removed at the end of the demo.
-pub(crate) struct TemporaryStore(PathBuf);
-
-impl TemporaryStore {
-    pub(crate) fn new() -> Self {
-        Self(env::temp_dir().join(format!("sampan-demo-{}.redb", process::id())))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for TemporaryStore {
-    fn drop(&mut self) {
-        // Without a router that started there is none.
-        fs::remove_file(&self.0).ok();
     }
 }

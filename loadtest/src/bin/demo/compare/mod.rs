@@ -3,6 +3,7 @@
 mod kills;
 mod messages;
 mod payments;
+pub(crate) mod purchases;
 
 use crate::{networks::Networks, report::Grouped, traffic::Told};
 
@@ -74,7 +75,7 @@ impl Line {
     }
 }
 
-/// Compares everything.
+/// Compares messages and payments; [`purchases`] adds its own later, when the books have moved on.
 pub(crate) fn compare(told: &Told, networks: &Networks) -> Comparison {
     let mut comparison = Comparison {
         sections: Vec::new(),

@@ -34,13 +34,14 @@ pub(crate) use self::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often a condition is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
 /// The pause between two drops of background traffic.
 const BACKGROUND: Duration = Duration::from_millis(500);
 
-/// MO that are injected at each SMSC.
+/// MO that are injected at each SMSC, to a number of nobody's own subscription.
 const MO_PER_SMSC: usize = 20;
+const MO_NUMBER: &str = "8149";
 
 /// What the upstream services were told.
 pub(crate) struct Told {
@@ -229,7 +230,7 @@ fn inject_mo(smscs: &[Named<Smsc>]) {
             let source = format!("8498{number:07}");
             let text = format!("{} {number}", smsc.name);
             // How it ended stands in the books.
-            drop(smsc.simulator.inject_mo(&source, "8049", 0, text));
+            drop(smsc.simulator.inject_mo(&source, MO_NUMBER, 0, text));
         }
     }
 }
