@@ -39,9 +39,10 @@ use axum::{
 
 use crate::{
     app::{Context, Parts},
+    clock::Clock,
     config::Rate,
     http::Refusal,
-    moment::{Clock, UnixMs},
+    moment::UnixMs,
     purchase::Rules,
     rate::Limiter,
     seal::Keys,

@@ -6,8 +6,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clock::Clock,
     merchants::orders,
-    moment::{Clock, UnixMs},
+    moment::UnixMs,
     store::{Store, StoreError},
 };
 

@@ -23,9 +23,10 @@ use super::{
 };
 use crate::{
     app::{Context, Parts},
+    clock::Clock,
     config::Rate,
     http::{Caller, Refusal},
-    moment::{Clock, UnixMs},
+    moment::UnixMs,
     money::Vnd,
     purchase::{self, Outcome, PurchaseError, Told},
     rate::{Limiter, caller_at},

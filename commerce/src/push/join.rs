@@ -1,4 +1,4 @@
-//! Joins the program: one worker makes the calls of all partners.
+//! Joins the program: one worker makes the calls of all partners and merchants.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use crate::{
     app::{Context, Parts, StartError},
     deliveries::Worker,
     egress::Egress,
+    merchants::Ipn,
 };
 
 /// Joins the program.
@@ -15,11 +16,14 @@ pub(crate) fn join(context: &Context, parts: &mut Parts) -> Result<(), StartErro
     let egress = Egress::new(settings.egress.clone())
         .map_err(|fault| StartError::Part(format!("push: {fault}")))?;
     let (store, keys) = (&context.store, &context.config.keys);
+    let ipn = Ipn::new(store.clone(), keys.clone(), egress.clone());
     let pusher = Pusher::new(store.clone(), keys.clone(), egress);
+    let mut carriers = pusher.carriers();
+    carriers.extend(ipn.carriers());
     let worker = Worker::new(
         store.clone(),
         keys.clone(),
-        pusher.carriers(),
+        carriers,
         settings.retention,
         Arc::clone(&context.clock),
     );

@@ -19,8 +19,9 @@ use crate::{
     books::NOW,
     databases::on_both,
     desk::Desk,
+    networks::{Act, approved},
     shop::{id, keys},
-    town::{ANNA, Act, Town, approved},
+    town::{ANNA, Town},
 };
 
 /// Nobody has a text of a subscriber in the office.

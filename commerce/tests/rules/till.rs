@@ -16,12 +16,13 @@ use axum::{
 };
 use commerce::{
     checkout::{self, Checkout},
+    clock::Clock,
     config::Rate,
     customers,
     deliveries::{self, Delivery, Retention, Worker},
     egress::Egress,
     merchants::{self, Amounts, Api, Ipn, Registration, Secret},
-    moment::{Clock, UnixMs},
+    moment::UnixMs,
     outgoing,
     phone::Phone,
     port::{AccountToken, Answer, Banks, Charge, Charged, Message, Messages, Sent, Unheard},
@@ -269,7 +270,7 @@ impl Till {
     /// One round of the saga.
     pub(crate) async fn work(&self) {
         let banks: Arc<dyn Banks> = self.bank.clone();
-        let worked = purchase::work(&self.store, &keys(), &banks, &clock(&self.now)).await;
+        let worked = purchase::work(&self.store, &keys(), &*banks, &clock(&self.now)).await;
         worked.unwrap();
     }
 

@@ -40,6 +40,7 @@ fn with_examples() -> String {
 fn readable(text: &str) -> String {
     text.replace("env:COMMERCE_KEY", "file:key")
         .replace("env:COMMERCE_ROUTER_TOKEN", "file:key")
+        .replace("\"partners-ca.pem\"", "\"key\"")
 }
 
 /// What the reader made of the reference with its examples.
