@@ -80,8 +80,11 @@ pub async fn round(
             Err(LedgerError::HoldEnded { .. }) => {}
             Err(LedgerError::Store(error)) => return Err(error.into()),
             Err(error) => {
+                // Others are mostly stuck for the same reason, in this round and in the next.
+                if round.stuck == 0 {
+                    tracing::warn!(hold = %id, %error, "a hold that is over cannot be ended");
+                }
                 round.stuck += 1;
-                tracing::warn!(hold = %id, %error, "a hold that is over cannot be ended");
             }
         }
     }

@@ -19,15 +19,14 @@ use std::{
 };
 
 use axum::{Router, http::StatusCode, middleware::from_fn_with_state};
-use tokio::{
-    net::TcpListener,
-    task::{JoinHandle, JoinSet},
-    time::timeout,
-};
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 pub use self::parts::{Check, Context, Parts};
-use self::{admin::Admin, parts::Ended};
+use self::{
+    admin::Admin,
+    parts::{Ended, Worker},
+};
 use crate::{
     clock::{self, Clock},
     config::{Config, HttpSettings},
@@ -76,8 +75,9 @@ pub struct App {
     /// For workers and the port of customers.
     stop: CancellationToken,
     tasks: JoinSet<()>,
+    /// Served longer, so that operators see the others end.
     stop_admin: CancellationToken,
-    admin: JoinHandle<()>,
+    admin: JoinSet<()>,
     timeout: Duration,
 }
 
@@ -104,54 +104,18 @@ impl App {
     pub async fn start_by(config: Config, clock: Clock) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new()?);
         let store = Store::open(&config.store).await?;
-        let (http_port, http_address) = bind("http.listen", config.http.listen).await?;
-        let (admin_port, admin_address) = bind("admin.listen", config.admin.listen).await?;
+        let ports = Ports::bind(&config).await?;
         let context = Context {
             config: Arc::new(config),
-            store: store.clone(),
-            clock,
-            metrics: Arc::clone(&metrics),
-        };
-        let parts = metrics.scope(|| assemble::assemble(&context))?;
-        let settings = &context.config.http;
-        let stop = CancellationToken::new();
-        let ended = Ended::default();
-        let mut tasks = JoinSet::new();
-        for worker in parts.workers {
-            tasks.spawn(worker.run(Arc::clone(&metrics), stop.clone(), ended.clone()));
-        }
-        let router = public(parts.routers, settings, &metrics);
-        let limits = PortLimits {
-            connections_max: settings.connections_max,
-            header_timeout: settings.header_timeout,
-        };
-        tasks.spawn(http::serve(http_port, router, limits, stop.clone()));
-        let stopping = Arc::new(AtomicBool::new(false));
-        let told = Admin {
-            metrics,
-            store: store.clone(),
-            checks: parts.checks,
-            ended,
-            stopping: Arc::clone(&stopping),
-        };
-        let stop_admin = CancellationToken::new();
-        let limits = PortLimits {
-            connections_max: ADMIN_CONNECTIONS_MAX,
-            header_timeout: settings.header_timeout,
-        };
-        let admin = http::serve(admin_port, told.router(), limits, stop_admin.clone());
-        tracing::info!(http = %http_address, admin = %admin_address, "commerce runs");
-        Ok(Self {
-            http_address,
-            admin_address,
             store,
-            stopping,
-            stop,
-            tasks,
-            stop_admin,
-            admin: tokio::spawn(admin),
-            timeout: context.config.stop.timeout,
-        })
+            clock,
+            metrics,
+        };
+        let parts = context.metrics.scope(|| assemble::assemble(&context))?;
+        let app = ports.serve(&context, parts);
+        let (http, admin) = (app.http_address, app.admin_address);
+        tracing::info!(%http, %admin, "commerce runs");
+        Ok(app)
     }
 
     /// Where customers and agents call, with the port that was chosen.
@@ -178,14 +142,81 @@ impl App {
         let cut_off = if in_time { 0 } else { self.tasks.len() };
         self.tasks.shutdown().await;
         self.stop_admin.cancel();
-        if timeout(CLOSE_MAX, &mut self.admin).await.is_err() {
-            self.admin.abort();
-        }
+        // If it does not end by then, it is cut off with the rest of this.
+        timeout(CLOSE_MAX, self.admin.join_next()).await.ok();
         if timeout(CLOSE_MAX, self.store.close()).await.is_err() {
             tracing::warn!("the database does not close its connections");
         }
         tracing::info!(cut_off, "commerce has stopped");
         Stopped { cut_off }
+    }
+}
+
+/// Whoever drops a program without having stopped it cuts it off.
+impl Drop for App {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.stop_admin.cancel();
+    }
+}
+
+/// Both ports, bound and not serving yet.
+struct Ports {
+    http: (TcpListener, SocketAddr),
+    admin: (TcpListener, SocketAddr),
+}
+
+impl Ports {
+    async fn bind(config: &Config) -> Result<Self, StartError> {
+        Ok(Self {
+            http: bind("http.listen", config.http.listen).await?,
+            admin: bind("admin.listen", config.admin.listen).await?,
+        })
+    }
+
+    /// Runs what was put together.
+    fn serve(self, context: &Context, parts: Parts) -> App {
+        let (http_port, http_address) = self.http;
+        let (admin_port, admin_address) = self.admin;
+        let (metrics, settings) = (&context.metrics, &context.config.http);
+        let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
+        let (stopping, ended) = (Arc::new(AtomicBool::new(false)), Ended::default());
+        let limits = |connections_max| PortLimits {
+            connections_max,
+            header_timeout: settings.header_timeout,
+        };
+        let workers = parts.workers.into_iter();
+        let run = |worker: Worker| worker.run(Arc::clone(metrics), stop.clone(), ended.clone());
+        let mut tasks: JoinSet<()> = workers.map(run).collect();
+        let router = public(parts.routers, settings, metrics);
+        let public_limits = limits(settings.connections_max);
+        tasks.spawn(http::serve(http_port, router, public_limits, stop.clone()));
+        let told = Admin {
+            metrics: Arc::clone(metrics),
+            store: context.store.clone(),
+            checks: parts.checks,
+            ended: ended.clone(),
+            stopping: Arc::clone(&stopping),
+        };
+        let (router, admin_limits) = (told.router(), limits(ADMIN_CONNECTIONS_MAX));
+        let mut admin = JoinSet::new();
+        admin.spawn(http::serve(
+            admin_port,
+            router,
+            admin_limits,
+            stop_admin.clone(),
+        ));
+        App {
+            http_address,
+            admin_address,
+            store: context.store.clone(),
+            stopping,
+            stop,
+            tasks,
+            stop_admin,
+            admin,
+            timeout: context.config.stop.timeout,
+        }
     }
 }
 

@@ -141,6 +141,7 @@ impl IntoResponses for PurchaseFailures {
 
 /// What is wrong.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ErrorBody<'a> {
     /// For programs.
     pub(super) code: Code,
@@ -150,6 +151,7 @@ pub(super) struct ErrorBody<'a> {
 
 /// An answer without a result.
 #[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Failure<'a> {
     error: ErrorBody<'a>,
 }

@@ -14,7 +14,7 @@ use crate::{
     word::Id,
 };
 
-/// What a purchase's body is, for its description.
+/// What is wanted.
 #[derive(ToSchema)]
 #[allow(
     dead_code,
