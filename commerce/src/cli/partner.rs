@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use super::{Exit, Trouble, books::with_books_at, print};
@@ -32,44 +32,48 @@ pub(super) enum KindArg {
     Json,
 }
 
+/// What a partner registers.
+#[derive(Args)]
+pub(super) struct AddArgs {
+    /// By which he is known for ever.
+    id: Id,
+    /// How he is called.
+    #[arg(long, value_enum)]
+    kind: KindArg,
+    /// Where.
+    #[arg(long)]
+    url: CallUrl,
+    /// He may be called without TLS.
+    #[arg(long)]
+    plain_http: bool,
+    /// He is called in this network alone; may be given several times.
+    #[arg(long)]
+    network: Vec<IpNet>,
+    /// Only messages to this number.
+    #[arg(long)]
+    number: Option<ServiceNumber>,
+    /// Only messages that begin with this word.
+    #[arg(long)]
+    keyword: Option<Keyword>,
+    /// Only messages of numbers that begin so.
+    #[arg(long)]
+    prefix: Option<Prefix>,
+    /// The calls of a FiboSMS page are signed too.
+    #[arg(long)]
+    sign: bool,
+    /// The service that he has registered.
+    #[arg(long, default_value = "SMS")]
+    service: ServiceName,
+    /// What he is for.
+    #[arg(long, default_value = "-")]
+    description: Description,
+}
+
 // No Debug, as of all arguments.
 #[derive(Subcommand)]
 pub(super) enum PartnerArgs {
     /// Add a partner. The secret that signs his calls is printed this once.
-    Add {
-        /// By which he is known for ever.
-        id: Id,
-        /// How he is called.
-        #[arg(long, value_enum)]
-        kind: KindArg,
-        /// Where.
-        #[arg(long)]
-        url: CallUrl,
-        /// He may be called without TLS.
-        #[arg(long)]
-        plain_http: bool,
-        /// He is called in this network alone; may be given several times.
-        #[arg(long)]
-        network: Vec<IpNet>,
-        /// Only messages to this number.
-        #[arg(long)]
-        number: Option<ServiceNumber>,
-        /// Only messages that begin with this word.
-        #[arg(long)]
-        keyword: Option<Keyword>,
-        /// Only messages of numbers that begin so.
-        #[arg(long)]
-        prefix: Option<Prefix>,
-        /// The calls of a FiboSMS page are signed too.
-        #[arg(long)]
-        sign: bool,
-        /// The service that he has registered.
-        #[arg(long, default_value = "SMS")]
-        service: ServiceName,
-        /// What he is for.
-        #[arg(long, default_value = "-")]
-        description: Description,
-    },
+    Add(Box<AddArgs>),
     /// Show all partners.
     List,
     /// Switch a partner off; what waits for him becomes dead letters.
@@ -165,7 +169,7 @@ async fn change(write: &mut Write, config: &Config, args: PartnerArgs) -> Result
     let now = clock::now();
     let (what, subject, detail, told) = match args {
         PartnerArgs::List | PartnerArgs::Dead => return Ok(String::new()),
-        args @ PartnerArgs::Add { .. } => return add(write, config, args).await,
+        PartnerArgs::Add(args) => return add(write, config, *args).await,
         PartnerArgs::Off { id, reason } => {
             let done = push::set_active(write, &id, false, reason.as_str()).await;
             done.map_err(Trouble::failure)?;
@@ -230,8 +234,8 @@ async fn change(write: &mut Write, config: &Config, args: PartnerArgs) -> Result
     Ok(told)
 }
 
-async fn add(write: &mut Write, config: &Config, args: PartnerArgs) -> Result<String, Trouble> {
-    let PartnerArgs::Add {
+async fn add(write: &mut Write, config: &Config, args: AddArgs) -> Result<String, Trouble> {
+    let AddArgs {
         id,
         kind,
         url,
@@ -243,10 +247,7 @@ async fn add(write: &mut Write, config: &Config, args: PartnerArgs) -> Result<St
         sign,
         service,
         description,
-    } = args
-    else {
-        return Ok(String::new());
-    };
+    } = args;
     let (kind, signing) = match (kind, sign) {
         (KindArg::Json, _) => (PartnerKind::Json, Signing::New),
         (KindArg::Fibo, true) => (PartnerKind::Fibo, Signing::New),

@@ -146,8 +146,8 @@ on_both! {
             ("/office/stock/NOTHING", 404),
             ("/office/stock?after=mobi", 400),
             ("/office/agents/nobody", 404),
-            ("/office/purchases", 404),
-            ("/office/deliveries", 404),
+            ("/office/purchases", 200),
+            ("/office/deliveries", 200),
         ] {
             assert_eq!(victor.get(path).await.status, status, "{path}");
         }
@@ -343,7 +343,7 @@ on_both! {
         assert!(page.text.contains("Turnover today</span><strong>119,000\u{a0}₫"), "{}", page.text);
         // MOBI20 and GAME10 have no card.
         assert!(page.text.contains("Low stock</span><strong>2</strong>"));
-        assert!(!page.text.contains("Registered"));
+        assert!(page.text.contains("Registered"));
     }
 
     async fn there_are_no_more_operators_than_a_page_shows(store: Store) {

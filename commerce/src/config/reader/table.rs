@@ -177,6 +177,17 @@ impl<'d> Table<'d> {
         texts.flatten().collect()
     }
 
+    /// The texts of a list, or the usual ones if it is absent.
+    pub(crate) fn texts(&self, key: &'static str, usual: Vec<String>) -> Vec<String> {
+        self.note_default(key, || format!("{usual:?}"));
+        let Some(item) = self.get(key) else {
+            return usual;
+        };
+        let elements = item.elements();
+        let texts = elements.iter().map(|element| element.text(str::parse));
+        texts.flatten().collect()
+    }
+
     /// A table under this one, which may be absent.
     pub(crate) fn table<T>(&self, key: &'static str, by: impl FnOnce(&Table<'d>) -> T) -> T {
         let item = self.get(key);

@@ -34,10 +34,7 @@ pub(in super::super) fn read(table: &Table<'_>) -> Option<SmsSettings> {
 
 fn grammar(table: &Table<'_>) -> Option<Grammar> {
     let usual = GrammarWords::default();
-    let words = |key, usual: Vec<String>| match table.get(key) {
-        Some(_) => table.list(key),
-        None => usual,
-    };
+    let words = |key, usual| table.texts(key, usual);
     let given = GrammarWords {
         buy: words("buy", usual.buy),
         confirm: words("confirm", usual.confirm),
