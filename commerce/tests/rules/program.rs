@@ -202,7 +202,8 @@ async fn a_verdict_names_what_does_not_agree() {
             WRONG each hold has its money until it ends: hold p\n\
             WRONG each sale has its cards, and no card two sales: sale 1, \
             0 cards handed out, 1 cards of sales\n\
-            WRONG each sale is paid, and nothing else: sale 1, 0 entries of sales, 1 sales\n";
+            WRONG each sale is paid, and nothing else: sale 1, 0 entries of sales, 1 sales\n\
+            ok    each purchase has its card if it is paid, and its money back if it has none\n";
         assert_eq!((code, out.as_str()), (1, expected));
         let (code, out, _) = run(folder, "trial");
         assert_eq!(code, 1);
