@@ -27,6 +27,7 @@ use rustls::{
 use tokio::time::timeout;
 
 pub use names::{Looking, Names, SystemNames};
+pub(crate) use url::Url;
 pub use url::{CallUrl, UrlFault};
 
 /// How long a call may take in all. Standard Webhooks recommends 15 to 30 s.

@@ -2,7 +2,8 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
-use reqwest::Url;
+/// The parser of addresses, for those who only compare them.
+pub(crate) use reqwest::Url;
 
 /// Characters of a URL. Longer ones are refused by common servers.
 const LENGTH_MAX: usize = 2_000;

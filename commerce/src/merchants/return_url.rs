@@ -5,7 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use reqwest::Url;
+use crate::egress::Url;
 
 /// Characters of a URL.
 const LENGTH_MAX: usize = 1_000;
