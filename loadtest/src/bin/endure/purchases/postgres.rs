@@ -1,12 +1,9 @@
-//! A PostgreSQL server as child processes, from Debian's package: made, started, killed with all that it
-//! has begun, started again on what the kill left. It listens on a socket in its folder alone.
+//! A PostgreSQL server as child processes, from Debian's package: made, started, killed, and
+//! started again on what the kill left. It listens on a socket in its folder alone.
 
 use std::{
     fs, io,
-    os::unix::{
-        fs::{MetadataExt as _, chown},
-        process::CommandExt as _,
-    },
+    os::unix::fs::{MetadataExt as _, chown},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -94,16 +91,17 @@ impl Postgres {
             .arg("-D")
             .arg(self.folder.join("data"))
             .stdout(Stdio::null())
-            .stderr(log)
-            // A group of its own, so that a kill reaches every process of the server.
-            .process_group(0);
-        let child = command.spawn().map_err(|source| PostgresError::Program {
-            program: "postgres",
-            source,
-        })?;
-        self.running = Some(child);
+            .stderr(log);
         let deadline = Instant::now() + START_MAX;
         while Instant::now() < deadline {
+            // It gives up at once as long as a process of its former life is still there.
+            if self.has_ended()? {
+                let child = command.spawn().map_err(|source| PostgresError::Program {
+                    program: "postgres",
+                    source,
+                })?;
+                self.running = Some(child);
+            }
             let mut ready = self.command("pg_isready");
             ready.args(["-q", "-U", OWNER, "-h"]).arg(&self.folder);
             if ready.status().is_ok_and(|status| status.success()) {
@@ -118,20 +116,27 @@ impl Postgres {
         })
     }
 
-    /// kill -9 of all of its processes, and waits until the first is gone.
+    fn has_ended(&mut self) -> Result<bool, PostgresError> {
+        let Some(child) = &mut self.running else {
+            return Ok(true);
+        };
+        let ended = child.try_wait().map_err(|source| PostgresError::Program {
+            program: "postgres",
+            source,
+        })?;
+        Ok(ended.is_some())
+    }
+
+    /// kill -9 of the server, and waits until it is gone. The processes that it has begun notice it and end.
     pub(crate) fn kill(&mut self) -> Result<(), PostgresError> {
         let Some(mut child) = self.running.take() else {
             return Ok(());
         };
-        let group = format!("-{}", child.id());
         let failed = |source| PostgresError::Program {
-            program: "kill",
+            program: "postgres",
             source,
         };
-        let mut kill = Command::new("kill");
-        kill.args(["-KILL", "--", &group])
-            .status()
-            .map_err(failed)?;
+        child.kill().map_err(failed)?;
         child.wait().map_err(failed)?;
         Ok(())
     }
