@@ -26,6 +26,33 @@ const FLOORS: &[&[&str]] = &[
     &["cli"],
 ];
 
+/// The same of `commerce`.
+const COMMERCE_FLOORS: &[&[&str]] = &[
+    &["word", "backoff"],
+    &["moment", "money", "network"],
+    &["clock", "phone", "metrics", "rate"],
+    &["work", "port", "seal", "http", "egress"],
+    &["store"],
+    &[
+        "agents",
+        "audit",
+        "customers",
+        "deliveries",
+        "ledger",
+        "otp",
+        "outgoing",
+        "router",
+        "stock",
+    ],
+    &["catalogue", "expiry", "intake", "views"],
+    &["purchase", "push", "sales"],
+    &["merchants", "subscribers", "verdict"],
+    &["checkout", "office", "s2sell"],
+    &["config"],
+    &["app"],
+    &["cli"],
+];
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -61,8 +88,8 @@ fn code(source: &str) -> String {
 
 /// The module of the crate that a file belongs to.
 fn module(path: &Path) -> String {
-    let inside = path.strip_prefix(root().join("src")).unwrap();
-    let first = inside.iter().next().unwrap().to_str().unwrap();
+    let mut folders = path.iter().skip_while(|folder| *folder != "src");
+    let first = folders.nth(1).unwrap().to_str().unwrap();
     first.trim_end_matches(".rs").to_owned()
 }
 
@@ -71,8 +98,8 @@ fn is_test_file(path: &Path) -> bool {
         .any(|part| part == "tests" || part == "tests.rs" || part == "properties.rs")
 }
 
-fn floor(module: &str) -> Option<usize> {
-    FLOORS.iter().position(|floor| floor.contains(&module))
+fn floor(floors: &[&[&str]], module: &str) -> Option<usize> {
+    floors.iter().position(|floor| floor.contains(&module))
 }
 
 /// The modules of the crate that a piece of code names after `crate::`.
@@ -119,15 +146,27 @@ fn name(text: &str) -> String {
 
 #[test]
 fn no_floor_knows_of_a_higher_one() {
+    assert_eq!(faults("src", FLOORS), Vec::<String>::new());
+}
+
+#[test]
+fn no_floor_of_commerce_knows_of_a_higher_one() {
+    let faults = faults("commerce/src", COMMERCE_FLOORS);
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+fn faults(folder: &str, floors: &[&[&str]]) -> Vec<String> {
     let mut faults = Vec::new();
-    for (path, source) in sources(&root().join("src")) {
-        let own = module(&path);
+    for (path, source) in sources(&root().join(folder)) {
+        let own = module(path.strip_prefix(root()).unwrap());
         if is_test_file(&path) || own == "lib" || own == "main" {
             continue;
         }
-        let own_floor = floor(&own).unwrap_or_else(|| panic!("{own} has no floor in this test"));
+        let own_floor = floor(floors, &own);
+        assert!(own_floor.is_some(), "{own} has no floor in this test");
+        let own_floor = own_floor.unwrap();
         for used in uses(&code(&source)) {
-            let Some(used_floor) = floor(&used) else {
+            let Some(used_floor) = floor(floors, &used) else {
                 continue; // A name of the crate's root in a macro or a path of another crate.
             };
             if used_floor > own_floor {
@@ -135,7 +174,7 @@ fn no_floor_knows_of_a_higher_one() {
             }
         }
     }
-    assert_eq!(faults, Vec::<String>::new());
+    faults
 }
 
 #[test]
@@ -182,7 +221,9 @@ fn only_links_and_servers_own_sockets() {
             .iter()
             .any(|socket| code.contains(socket));
         assert!(
-            !owns || owners.contains(&module(&path).as_str()) || is_test_file(&path),
+            !owns
+                || owners.contains(&module(path.strip_prefix(root()).unwrap()).as_str())
+                || is_test_file(&path),
             "{} owns a socket",
             path.display()
         );
@@ -192,7 +233,8 @@ fn only_links_and_servers_own_sockets() {
 #[test]
 fn nothing_below_the_contract_knows_of_grpc() {
     for (path, source) in sources(&root().join("src")) {
-        let may = ["rpc", "app", "cli"].contains(&module(&path).as_str());
+        let may =
+            ["rpc", "app", "cli"].contains(&module(path.strip_prefix(root()).unwrap()).as_str());
         let knows = ["tonic::", "prost::", "rpc::proto"]
             .iter()
             .any(|word| code(&source).contains(word));
@@ -238,6 +280,29 @@ fn commerce_calls_addresses_of_others_in_one_place() {
         assert!(
             is_egress || !code(&source).contains("reqwest"),
             "{} calls past the egress",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn figures_of_commerce_are_named_in_one_place_and_tasks_carry_their_registry() {
+    let names = root().join("commerce/src/metrics.rs");
+    // They serve many programs' ports, or make the tasks that are put around a registry.
+    let may_spawn = ["app", "http", "cli"];
+    for (path, source) in sources(&root().join("commerce/src")) {
+        let code = code(&source);
+        assert!(
+            path == names || !code.contains("\"commerce_"),
+            "{} names a figure",
+            path.display()
+        );
+        let spawns = code.match_indices(".spawn(").count();
+        let carried = code.matches(".spawn(carried(").count();
+        let own = module(path.strip_prefix(root()).unwrap());
+        assert!(
+            spawns == carried || is_test_file(&path) || may_spawn.contains(&own.as_str()),
+            "{} spawns a task whose figures are lost",
             path.display()
         );
     }

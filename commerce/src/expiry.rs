@@ -1,16 +1,19 @@
 //! Gives back what is held once its time is over. Nothing depends on when it comes by: a hold that is
 //! over cannot be captured (`ledger`), so this only gives money back sooner or later.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use metrics::{Counter, Gauge, counter, gauge};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{Context, Parts},
+    clock::Clock,
     ledger::{self, LedgerError},
     metrics::{HOLDS_DUE, HOLDS_DUE_OLDEST_SECONDS, HOLDS_EXPIRED},
     moment::UnixMs,
@@ -31,23 +34,6 @@ pub struct Round {
     pub stuck: u32,
     /// Whether others may be due.
     pub more: bool,
-}
-
-/// Joins the program.
-pub(crate) fn join(context: &Context, parts: &mut Parts) {
-    let interval = context.config.expiry.interval;
-    let expiry = Arc::new(Expiry {
-        context: context.clone(),
-        figures: Figures::fetch(),
-        stuck: AtomicU32::new(0),
-    });
-    parts.work("expiry", move |stop| {
-        let token = stop.clone();
-        repeat(interval, stop, move || {
-            let (expiry, token) = (Arc::clone(&expiry), token.clone());
-            async move { expiry.step(&token).await }
-        })
-    });
 }
 
 /// Ends holds that are due, the oldest first, at most so many beside those that are known to be stuck.
@@ -97,16 +83,42 @@ async fn end(store: &Store, id: &Id, now: UnixMs) -> Result<(), LedgerError> {
     Ok(write.commit().await?)
 }
 
-struct Expiry {
-    context: Context,
+/// The worker that ends holds.
+pub struct Expiry {
+    store: Store,
+    clock: Clock,
+    interval: Duration,
+    batch_max: u32,
     figures: Figures,
     /// Those of the last round, so that they do not stand in the way of others.
     stuck: AtomicU32,
 }
 
 impl Expiry {
+    /// Looks every `interval`, give or take a tenth, and ends `batch_max` holds before it looks again.
+    pub fn new(store: Store, clock: Clock, interval: Duration, batch_max: u32) -> Self {
+        Self {
+            store,
+            clock,
+            interval,
+            batch_max,
+            figures: Figures::fetch(),
+            stuck: AtomicU32::new(0),
+        }
+    }
+
+    /// Works until it is told to stop, and then ends between two holds.
+    pub async fn run(self, stop: CancellationToken) {
+        let (interval, token, own) = (self.interval, stop.clone(), Arc::new(self));
+        let step = || {
+            let (own, token) = (Arc::clone(&own), token.clone());
+            async move { own.step(&token).await }
+        };
+        repeat(interval, stop, step).await;
+    }
+
     async fn step(&self, stop: &CancellationToken) -> Next {
-        let now = (self.context.clock)();
+        let now = (self.clock)();
         let next = self.end_due(now, stop).await;
         let next = match next {
             Ok(next) => self.tell_what_is_left(now).await.map(|()| next),
@@ -119,8 +131,8 @@ impl Expiry {
     }
 
     async fn end_due(&self, now: UnixMs, stop: &CancellationToken) -> Result<Next, LedgerError> {
-        let (store, batch_max) = (&self.context.store, self.context.config.expiry.batch_max);
-        let round = round(store, batch_max, self.stuck.load(Relaxed), now, stop).await?;
+        let stuck = self.stuck.load(Relaxed);
+        let round = round(&self.store, self.batch_max, stuck, now, stop).await?;
         self.stuck.store(round.stuck, Relaxed);
         self.figures.ended.increment(round.ended.into());
         self.figures.stuck.increment(round.stuck.into());
@@ -133,7 +145,7 @@ impl Expiry {
     }
 
     async fn tell_what_is_left(&self, now: UnixMs) -> Result<(), LedgerError> {
-        let mut read = self.context.store.read().await?;
+        let mut read = self.store.read().await?;
         let backlog = ledger::backlog(&mut read, now).await?;
         self.figures.due.set(backlog.holds as f64);
         self.figures

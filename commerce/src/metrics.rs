@@ -2,8 +2,9 @@
 //!
 //! What a module records goes to the registry of the program that it works for, so that two programs
 //! in one process share no figure: modules are put together within [`Metrics::scope`], and workers and
-//! calls run [`Metrics::around`] themselves. A task that one of them spawns has to take a handle along.
-//! No label holds a phone, a path, a key or a text: names of the code and of the catalogue only.
+//! calls run [`Metrics::around`] themselves. A task that one of them spawns is [`carried`].
+//! Each name stands here and nowhere else. No label holds a phone, a path, a key or a text: names of the
+//! code, of the configuration and of the catalogue only.
 
 use std::{future::poll_fn, sync::Arc};
 
@@ -26,12 +27,38 @@ pub const HOLDS_EXPIRED: &str = "commerce_holds_expired_total";
 pub const HOLDS_DUE: &str = "commerce_holds_due";
 /// Since when the oldest of them is.
 pub const HOLDS_DUE_OLDEST_SECONDS: &str = "commerce_holds_due_oldest_seconds";
+/// Whether the router hands over what comes in.
+pub const INTAKE_CONNECTED: &str = "commerce_intake_connected";
+/// Messages of subscribers that were dealt with.
+pub const MO: &str = "commerce_mo_total";
+/// Receipts of our own messages.
+pub const RECEIPTS: &str = "commerce_receipts_total";
+/// What banks began, such as chargebacks.
+pub const BANK_EVENTS: &str = "commerce_bank_events_total";
+/// Events of the router that are of no use here.
+pub const EVENTS_IGNORED: &str = "commerce_events_ignored_total";
+/// Calls of the router.
+pub const ROUTER_CALLS: &str = "commerce_router_calls_total";
+/// Steps of purchases.
+pub const PURCHASES: &str = "commerce_purchases_total";
+/// Steps of purchases that failed.
+pub const PURCHASE_STEPS_FAILED: &str = "commerce_purchase_steps_failed_total";
+/// Tries of messages.
+pub const MESSAGES: &str = "commerce_messages_total";
+/// Calls of partners and merchants.
+pub const DELIVERY_ATTEMPTS: &str = "commerce_delivery_attempts_total";
+/// Deliveries that wait for an attempt.
+pub const DELIVERIES_WAITING: &str = "commerce_deliveries_waiting";
+/// Dead letters.
+pub const DELIVERIES_DEAD: &str = "commerce_deliveries_dead";
+/// Since when the oldest delivery waits.
+pub const DELIVERY_OLDEST_SECONDS: &str = "commerce_delivery_oldest_age_seconds";
 /// Cards that can be sold.
 pub const STOCK_FREE: &str = "commerce_stock_free";
 /// Fewer than this are too few.
 pub const STOCK_LOW_MARK: &str = "commerce_stock_low_mark";
 
-const COUNTERS: [(&str, &str); 2] = [
+const COUNTERS: [(&str, &str); 11] = [
     (
         HTTP_REQUESTS,
         "Requests answered, by method, route pattern and status.",
@@ -40,14 +67,60 @@ const COUNTERS: [(&str, &str); 2] = [
         HOLDS_EXPIRED,
         "Holds ended because their time was over, by result.",
     ),
+    (
+        MO,
+        "Messages of subscribers that were dealt with, by command and result.",
+    ),
+    (RECEIPTS, "Receipts of our own messages, by delivery."),
+    (
+        BANK_EVENTS,
+        "Chargebacks and other advices of banks, by bank and kind.",
+    ),
+    (
+        EVENTS_IGNORED,
+        "Events of the router that are of no use here.",
+    ),
+    (
+        ROUTER_CALLS,
+        "Calls of the router, by call and result (answered, invalid, unheard).",
+    ),
+    (
+        PURCHASES,
+        "Steps of purchases, by the state that they led to.",
+    ),
+    (
+        PURCHASE_STEPS_FAILED,
+        "Steps of purchases that failed and are tried again.",
+    ),
+    (MESSAGES, "Tries of messages that go out, by outcome."),
+    (
+        DELIVERY_ATTEMPTS,
+        "Calls of partners and merchants, by kind and result (done, failed, dead).",
+    ),
 ];
-const GAUGES: [(&str, &str); 6] = [
+const GAUGES: [(&str, &str); 10] = [
     (BUILD_INFO, "1, with the version as label."),
     (HTTP_IN_FLIGHT, "Requests that are being answered."),
     (HOLDS_DUE, "Holds that are over and not ended yet."),
     (
         HOLDS_DUE_OLDEST_SECONDS,
         "For how long the oldest of the holds that are due has been over; 0 without one.",
+    ),
+    (
+        INTAKE_CONNECTED,
+        "1 while the router hands over what comes in, otherwise 0.",
+    ),
+    (
+        DELIVERIES_WAITING,
+        "Deliveries that wait for an attempt, by kind.",
+    ),
+    (
+        DELIVERIES_DEAD,
+        "Dead letters that nobody has replayed or dropped, by kind.",
+    ),
+    (
+        DELIVERY_OLDEST_SECONDS,
+        "Age of the oldest delivery that waits, by kind; 0 without one.",
     ),
     (STOCK_FREE, "Cards that can be sold, by card type on sale."),
     (
@@ -64,6 +137,22 @@ const HISTOGRAMS: [(&str, &str); 1] = [(
 const SECONDS_BUCKETS: [f64; 11] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
 ];
+
+tokio::task_local! {
+    /// The registry of the program that a task works for.
+    static OWN: Arc<Metrics>;
+}
+
+/// Lets a future record in the registry of whoever makes it, in whichever task it runs.
+pub fn carried<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
+    let own = OWN.try_with(Arc::clone).ok();
+    async move {
+        match own {
+            Some(own) => own.around(future).await,
+            None => future.await,
+        }
+    }
+}
 
 /// The registry.
 pub struct Metrics {
@@ -106,7 +195,7 @@ impl Metrics {
 
     /// Lets a future record in this registry.
     pub async fn around<T>(self: Arc<Self>, future: impl Future<Output = T>) -> T {
-        let mut future = Box::pin(future);
+        let mut future = Box::pin(OWN.scope(Arc::clone(&self), future));
         poll_fn(move |context| self.scope(|| future.as_mut().poll(context))).await
     }
 

@@ -10,12 +10,21 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::{config::Rate, moment::UnixMs};
+use crate::moment::UnixMs;
 
 /// Callers whose buckets are kept. Far more than call at once; those that are full are forgotten first.
 const BUCKETS_MAX: usize = 10_000;
 
 const MICROS_PER_S: i64 = 1_000_000;
+
+/// Calls of one caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// In the long run.
+    pub requests_per_s: u32,
+    /// At once, after a pause.
+    pub burst: u32,
+}
 
 /// By which callers at that address are known: an IPv6 network of 64 bits is one caller, because each of its
 /// hosts has as many addresses as it likes.

@@ -1,72 +1,38 @@
-//! Joins what subscribers write with what they buy: the reception, the purchases and the messages that
-//! go out, over one router. It decides nothing by itself.
-
-use std::sync::Arc;
+//! For whom a subscriber's message is: for the purchases, or for partners. What may hold a one-time password
+//! never leaves this program.
 
 use crate::{
-    app::{Context, Parts, StartError},
     deliveries::DeliveryError,
-    intake::{Command, Delivery, Handle, HandleError, Handled, Handling, Intake, Mo, Receipt},
+    intake::{Command, Delivery, Handle, HandleError, Handled, Handling, Mo, Receipt},
     moment::UnixMs,
     outgoing::{self, OutgoingError},
-    port::{Banks, Messages},
     purchase::{self, PurchaseError, Rules, sms::Received},
     push::{self, PushError},
-    router::Router,
     seal::Keys,
     store::Write,
 };
 
-/// Joins the program, if there is a router.
-pub(crate) fn join(context: &Context, parts: &mut Parts) -> Result<(), StartError> {
-    let config = &context.config;
-    let Some(settings) = config.router.clone() else {
-        return Ok(());
-    };
-    let router =
-        Router::connect(settings).map_err(|fault| StartError::Part(format!("router: {fault}")))?;
-    let (store, keys, clock) = (&context.store, &config.keys, &context.clock);
-    let intake = Intake {
-        router: router.clone(),
-        store: store.clone(),
-        keys: keys.clone(),
-        grammar: config.sms.grammar.clone(),
-        handler: Arc::new(Subscribers {
-            keys: keys.clone(),
-            rules: config.purchase,
-        }),
-        clock: Arc::clone(clock),
-        settings: config.sms.intake.clone(),
-    };
-    parts.work("intake", async move |stop| intake.run(&stop).await);
-    let banks: Arc<dyn Banks> = Arc::new(router.clone());
-    let (own, its_keys, its_clock) = (store.clone(), keys.clone(), Arc::clone(clock));
-    parts.work("purchases", move |stop| {
-        purchase::run(own, its_keys, banks, its_clock, stop)
-    });
-    let messages: Arc<dyn Messages> = Arc::new(router);
-    let (own, its_keys, its_clock) = (store.clone(), keys.clone(), Arc::clone(clock));
-    parts.work("outgoing", move |stop| {
-        outgoing::run(own, its_keys, messages, its_clock, stop)
-    });
-    Ok(())
-}
-
 /// Deals with what subscribers write.
-struct Subscribers {
+#[derive(Debug)]
+pub struct Subscribers {
     keys: Keys,
     rules: Rules,
 }
 
 impl Subscribers {
-    /// Hands a message on that asks nothing of us. One that does may hold a password, and goes to nobody.
+    /// Deals with them by these keys and rules.
+    pub fn new(keys: Keys, rules: Rules) -> Self {
+        Self { keys, rules }
+    }
+
+    /// Hands a message on that asks nothing of us and holds no password, and says whether a partner gets it.
     async fn is_for_partners(
         &self,
         write: &mut Write,
         mo: &Mo,
         now: UnixMs,
     ) -> Result<bool, HandleError> {
-        if mo.command != Command::Unknown {
+        if mo.command != Command::Unknown || self.may_hold_code(write, mo).await? {
             return Ok(false);
         }
         let message = push::Mo {
@@ -78,6 +44,15 @@ impl Subscribers {
         };
         let partners = push::route(write, &self.keys, &message, now).await;
         Ok(partners.map_err(of_push)? > 0)
+    }
+
+    /// A command holds what is ours alone. Who is asked for a code may get it wrong so that it is no command:
+    /// until then no text of his with a digit in it goes to anybody.
+    async fn may_hold_code(&self, write: &mut Write, mo: &Mo) -> Result<bool, HandleError> {
+        if !mo.text.contains(char::is_numeric) {
+            return Ok(false);
+        }
+        Ok(purchase::is_code_awaited(write.connection(), &mo.from).await?)
     }
 }
 

@@ -18,7 +18,7 @@ use axum::{
 };
 use tokio::time::timeout;
 
-use super::{Check, parts::Ended};
+use super::parts::Ended;
 use crate::{
     metrics::Metrics,
     store::{Store, at},
@@ -31,7 +31,6 @@ const CHECK_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Admin {
     pub(super) metrics: Arc<Metrics>,
     pub(super) store: Store,
-    pub(super) checks: Vec<(&'static str, Check)>,
     pub(super) ended: Ended,
     pub(super) stopping: Arc<AtomicBool>,
 }
@@ -56,11 +55,6 @@ impl Admin {
         }
         if let Err(why) = within(self.look_into_store()).await {
             reasons.push(format!("store: {why}\n"));
-        }
-        for (name, check) in &self.checks {
-            if let Err(why) = within(check()).await {
-                reasons.push(format!("{name}: {why}\n"));
-            }
         }
         reasons
     }

@@ -6,7 +6,7 @@
 //! off, which undoes a change that was under way; then the books are closed.
 
 mod admin;
-mod assemble;
+mod join;
 mod parts;
 
 use std::{
@@ -22,10 +22,9 @@ use axum::{Router, http::StatusCode, middleware::from_fn_with_state};
 use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use self::parts::{Check, Context, Parts};
 use self::{
     admin::Admin,
-    parts::{Ended, Worker},
+    parts::{Context, Ended, Parts, Worker},
 };
 use crate::{
     clock::{self, Clock},
@@ -111,7 +110,7 @@ impl App {
             clock,
             metrics,
         };
-        let parts = context.metrics.scope(|| assemble::assemble(&context))?;
+        let parts = context.metrics.scope(|| join::all(&context))?;
         let app = ports.serve(&context, parts);
         let (http, admin) = (app.http_address, app.admin_address);
         tracing::info!(%http, %admin, "commerce runs");
@@ -194,7 +193,6 @@ impl Ports {
         let told = Admin {
             metrics: Arc::clone(metrics),
             store: context.store.clone(),
-            checks: parts.checks,
             ended: ended.clone(),
             stopping: Arc::clone(&stopping),
         };
@@ -240,7 +238,7 @@ fn public(
     settings: &HttpSettings,
     metrics: &Arc<Metrics>,
 ) -> Router {
-    let guard = Guard::new(settings);
+    let guard = Guard::new(settings.limits);
     let watch = Watch {
         metrics: Arc::clone(metrics),
         trusted_proxies: settings.trusted_proxies.as_slice().into(),

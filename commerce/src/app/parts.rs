@@ -1,4 +1,4 @@
-//! What a module brings to the program: routes, work in the background, and what it takes to be ready.
+//! What a module brings to the program: routes, and work in the background.
 
 use std::{
     pin::Pin,
@@ -12,40 +12,34 @@ use crate::{clock::Clock, config::Config, http::Refuse, metrics::Metrics, store:
 
 /// What the program lends to its modules.
 #[derive(Clone)]
-pub struct Context {
+pub(super) struct Context {
     /// The settings, with the keys.
-    pub config: Arc<Config>,
+    pub(super) config: Arc<Config>,
     /// The books.
-    pub store: Store,
+    pub(super) store: Store,
     /// The time, for outermost loops.
-    pub clock: Clock,
+    pub(super) clock: Clock,
     /// The figures, in whose scope the program is put together and its workers and calls run.
-    pub metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
-type Finding = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
-
-/// Whether something works that the program needs; otherwise why not, in words for operators.
-pub type Check = Box<dyn Fn() -> Finding + Send + Sync>;
-
 /// What the modules bring.
 #[derive(Default)]
-pub struct Parts {
+pub(super) struct Parts {
     pub(super) routers: Vec<(Router, Refuse)>,
     pub(super) workers: Vec<Worker>,
-    pub(super) checks: Vec<(&'static str, Check)>,
 }
 
 impl Parts {
     /// Serves routes. A fallback of theirs has to be nested under a path of their own, because the program
     /// has one for all other paths. `refuse` gives refusals their shape.
-    pub fn serve(&mut self, router: Router, refuse: Refuse) {
+    pub(super) fn serve(&mut self, router: Router, refuse: Refuse) {
         self.routers.push((router, refuse));
     }
 
     /// Works in the background until the token says stop, and then ends between two steps.
-    pub fn work<F>(
+    pub(super) fn work<F>(
         &mut self,
         name: &'static str,
         work: impl FnOnce(CancellationToken) -> F + Send + 'static,
@@ -54,11 +48,6 @@ impl Parts {
     {
         let begin = Box::new(move |stop| Box::pin(work(stop)) as Task);
         self.workers.push(Worker { name, begin });
-    }
-
-    /// Is not ready while the check fails. It is asked at each look and has to be quick.
-    pub fn check(&mut self, name: &'static str, check: Check) {
-        self.checks.push((name, check));
     }
 }
 

@@ -37,14 +37,14 @@ use axum::{
     routing::{get, post},
 };
 
+pub(crate) use tidy::run as tidy;
+
 use crate::{
-    app::{Context, Parts},
     clock::Clock,
-    config::Rate,
     http::Refusal,
     moment::UnixMs,
     purchase::Rules,
-    rate::Limiter,
+    rate::{Limiter, Rate},
     seal::Keys,
     store::Store,
 };
@@ -94,23 +94,6 @@ impl Checkout {
     }
 }
 
-/// Joins the program, if customers may pay merchants.
-pub(crate) fn join(context: &Context, parts: &mut Parts) {
-    let Some(settings) = &context.config.checkout else {
-        return;
-    };
-    let (store, clock) = (context.store.clone(), Arc::clone(&context.clock));
-    let checkout = Checkout::new(
-        store.clone(),
-        context.config.keys.clone(),
-        Arc::clone(&clock),
-        context.config.purchase,
-        settings.rate,
-    );
-    parts.serve(router(checkout), refuse);
-    parts.work("checkout", move |stop| tidy::run(store, clock, stop));
-}
-
 /// The pages.
 pub fn router(checkout: Checkout) -> Router {
     Router::new()
@@ -150,7 +133,7 @@ fn asset(kind: &'static str, content: &'static str) -> Response {
 }
 
 /// What the program refuses before it comes here, as a page that anybody can read.
-fn refuse(refusal: Refusal) -> Response {
+pub(crate) fn refuse(refusal: Refusal) -> Response {
     let mut answer = match refusal {
         Refusal::Busy => calls::Fault::Busy,
         Refusal::Late => calls::Fault::Ours,

@@ -21,7 +21,8 @@ const PAUSE: Duration = Duration::from_secs(600);
 /// Orders that are forgotten at a time, so that the change is short.
 const FORGOTTEN_MAX: u32 = 1_000;
 
-pub(super) async fn run(store: Store, clock: Clock, stop: CancellationToken) {
+/// Forgets them until it is told to stop.
+pub(crate) async fn run(store: Store, clock: Clock, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = forget(&store, clock()).await {
             tracing::warn!(%error, "old orders are not forgotten");

@@ -24,12 +24,11 @@ pub use self::{
         log::{LogFormat, LogSettings},
         office::{CookieFault, OfficeSettings},
         push::PushSettings,
-        s2sell::{Rate, S2SellSettings},
         sms::SmsSettings,
         stop::StopSettings,
     },
 };
-use crate::{purchase, router, seal::Keys, store::Location};
+use crate::{purchase, router, s2sell, seal::Keys, store::Location};
 
 /// No file of settings is longer; more is a wrong path, such as a device.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -59,7 +58,7 @@ sections! {
     /// Where customers and agents call, and how much of it is borne.
     http: HttpSettings = sections::http::read,
     /// The API for agents; nothing if it is not offered.
-    s2sell: Option<S2SellSettings> = sections::s2sell::read,
+    s2sell: Option<s2sell::Settings> = sections::s2sell::read,
     /// The back office; nothing if there is none.
     office: Option<OfficeSettings> = sections::office::read,
     /// The way to the networks; nothing if there is none.

@@ -1,32 +1,12 @@
 //! What is measured of deliveries. Targets are no labels: there may be hundreds.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use metrics::{counter, gauge};
 
 use super::{Figures, Kind, queue::Next};
-use crate::moment::UnixMs;
-
-const ATTEMPTS: &str = "commerce_delivery_attempts_total";
-const WAITING: &str = "commerce_deliveries_waiting";
-const DEAD: &str = "commerce_deliveries_dead";
-const OLDEST: &str = "commerce_delivery_oldest_age_seconds";
-
-/// Says to the recorder what the measures are.
-pub fn describe() {
-    describe_counter!(
-        ATTEMPTS,
-        "Attempts to deliver, by kind and result (done, failed, dead)"
-    );
-    describe_gauge!(WAITING, "Deliveries that wait for an attempt, by kind");
-    describe_gauge!(
-        DEAD,
-        "Dead letters that nobody has replayed or dropped, by kind"
-    );
-    describe_gauge!(
-        OLDEST,
-        Unit::Seconds,
-        "Age of the oldest delivery that waits, by kind"
-    );
-}
+use crate::{
+    metrics::{DELIVERIES_DEAD, DELIVERIES_WAITING, DELIVERY_ATTEMPTS, DELIVERY_OLDEST_SECONDS},
+    moment::UnixMs,
+};
 
 pub(super) fn ended(kind: Kind, next: &Next) {
     let result = match next {
@@ -34,7 +14,7 @@ pub(super) fn ended(kind: Kind, next: &Next) {
         Next::Again { .. } => "failed",
         Next::Dead { .. } => "dead",
     };
-    counter!(ATTEMPTS, "kind" => kind.word(), "result" => result).increment(1);
+    counter!(DELIVERY_ATTEMPTS, "kind" => kind.word(), "result" => result).increment(1);
 }
 
 pub(super) fn show(figures: &[Figures], now: UnixMs) {
@@ -42,9 +22,9 @@ pub(super) fn show(figures: &[Figures], now: UnixMs) {
         let kind = of_kind.kind.word();
         let oldest = of_kind.oldest_made_at.unwrap_or(now);
         let age_ms = now.0.saturating_sub(oldest.0).max(0);
-        gauge!(WAITING, "kind" => kind).set(of_kind.waiting as f64);
-        gauge!(DEAD, "kind" => kind).set(of_kind.dead as f64);
-        gauge!(OLDEST, "kind" => kind).set(age_ms as f64 / 1_000.0);
+        gauge!(DELIVERIES_WAITING, "kind" => kind).set(of_kind.waiting as f64);
+        gauge!(DELIVERIES_DEAD, "kind" => kind).set(of_kind.dead as f64);
+        gauge!(DELIVERY_OLDEST_SECONDS, "kind" => kind).set(age_ms as f64 / 1_000.0);
     }
 }
 

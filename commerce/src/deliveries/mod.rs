@@ -32,7 +32,6 @@ pub use keep::{Figures, Retention, figures, forget, reseal, wipe};
 pub use letters::{
     Delivery, Filter, LIST_MAX, Reason, ReasonFault, State, drop, find, list, replay, replay_dead,
 };
-pub use measures::describe;
 pub use queue::{PAYLOAD_BYTES_MAX, Parcel, Queued, WAITING_MAX, queue};
 pub use worker::{CALLS_MAX, CALLS_PER_TARGET_MAX, Clock, Ended, LEASE, Worker};
 

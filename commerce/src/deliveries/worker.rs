@@ -21,6 +21,7 @@ use super::{
     queue::{self, Next, Taken, Target},
 };
 use crate::{
+    metrics::carried,
     moment::UnixMs,
     seal::Keys,
     store::{Store, StoreError},
@@ -159,7 +160,7 @@ impl Worker {
         let started = taken.len();
         for taken in taken {
             let target = taken.target.clone();
-            let task = self.calls.spawn(call(self.shared.clone(), taken));
+            let task = self.calls.spawn(carried(call(self.shared.clone(), taken)));
             self.targets.insert(task.id(), target);
         }
         Ok(started)

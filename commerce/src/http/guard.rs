@@ -13,8 +13,6 @@ use axum::{
 };
 use tokio::{sync::Semaphore, time::timeout};
 
-use crate::config::HttpSettings;
-
 /// Why a call is not gone on with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -27,7 +25,18 @@ pub enum Refusal {
 /// Gives a refusal the shape of an API.
 pub type Refuse = fn(Refusal) -> Response;
 
-/// The limits of all calls.
+/// How much is borne.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Requests at once; others are refused.
+    pub requests_max: usize,
+    /// By when a request is answered.
+    pub request_timeout: Duration,
+    /// Bytes of a request's body, where a call has no limit of its own.
+    pub body_bytes_max: usize,
+}
+
+/// Holds all calls to the same limits.
 #[derive(Clone)]
 pub struct Guard {
     places: Arc<Semaphore>,
@@ -37,11 +46,11 @@ pub struct Guard {
 
 impl Guard {
     /// With these limits, which all routers share that it is put around.
-    pub fn new(settings: &HttpSettings) -> Self {
+    pub fn new(limits: Limits) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(settings.requests_max)),
-            timeout: settings.request_timeout,
-            body_bytes_max: settings.body_bytes_max,
+            places: Arc::new(Semaphore::new(limits.requests_max)),
+            timeout: limits.request_timeout,
+            body_bytes_max: limits.body_bytes_max,
         }
     }
 

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 pub use caller::Caller;
-pub use guard::{Guard, Refusal, Refuse, plainly};
+pub use guard::{Guard, Limits, Refusal, Refuse, plainly};
 pub(crate) use watch::{Watch, watched};
 
 /// Bytes of a request's head: a cookie, a key and a long query string several times over.

@@ -3,6 +3,7 @@
 //! A message that cannot be dealt with is set aside after a few attempts, so that it does not keep back
 //! those behind it. What only the state of the database prevents is given back to the router.
 
+use metrics::counter;
 use ring::{error::Unspecified, rand::SecureRandom as _, rand::SystemRandom};
 
 use super::{
@@ -13,7 +14,12 @@ use super::{
     handle::{HandleError, Mo, Receipt},
     record::{self, Kept, Seen},
 };
-use crate::{phone::Phone, router::proto::Event, word::Id};
+use crate::{
+    metrics::{BANK_EVENTS, EVENTS_IGNORED, MO, RECEIPTS},
+    phone::Phone,
+    router::proto::Event,
+    word::Id,
+};
 
 /// How often something is tried at once that fails by itself: twice may be a race, thrice is not.
 const ATTEMPTS_MAX: u32 = 3;
@@ -27,7 +33,7 @@ impl Intake {
             Arrival::Bank(event) => self.bank(&event).await,
             Arrival::Nothing(what) => {
                 tracing::warn!("{what} is left alone");
-                metrics::counter!("commerce_events_ignored_total").increment(1);
+                counter!(EVENTS_IGNORED).increment(1);
                 Ok(())
             }
         }
@@ -45,7 +51,7 @@ impl Intake {
             }
         };
         let labels = [("command", command.word()), ("result", result)];
-        metrics::counter!("commerce_mo_total", &labels).increment(1);
+        counter!(MO, &labels).increment(1);
         Ok(())
     }
 
@@ -118,7 +124,7 @@ impl Intake {
             }
         }
         let delivery = receipt.delivery.word();
-        metrics::counter!("commerce_receipts_total", "delivery" => delivery).increment(1);
+        counter!(RECEIPTS, "delivery" => delivery).increment(1);
         Ok(())
     }
 
@@ -140,7 +146,7 @@ impl Intake {
                 ("bank", event.bank.clone()),
                 ("kind", event.kind.to_owned()),
             ];
-            metrics::counter!("commerce_bank_events_total", &labels).increment(1);
+            counter!(BANK_EVENTS, &labels).increment(1);
         }
         Ok(())
     }

@@ -34,7 +34,10 @@ pub use grammar::{Grammar, GrammarFault, GrammarWords, TEXT_LENGTH_MAX};
 pub use handle::{Delivery, Handle, HandleError, Handled, Handling, Mo, Receipt};
 pub use record::forget;
 
-use crate::{moment::UnixMs, port::Unheard, router::Router, seal::Keys, store::Store, word::Id};
+use crate::{
+    metrics::INTAKE_CONNECTED, moment::UnixMs, port::Unheard, router::Router, seal::Keys,
+    store::Store, word::Id,
+};
 
 /// The first wait before the subscription is opened again.
 const WAIT_MIN: Duration = Duration::from_millis(100);
@@ -155,5 +158,5 @@ impl Intake {
 }
 
 fn connected(is_connected: bool) {
-    metrics::gauge!("commerce_intake_connected").set(f64::from(u8::from(is_connected)));
+    metrics::gauge!(INTAKE_CONNECTED).set(f64::from(u8::from(is_connected)));
 }

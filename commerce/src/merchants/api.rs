@@ -22,14 +22,12 @@ use super::{
     orders::{self, Order},
 };
 use crate::{
-    app::{Context, Parts},
     clock::Clock,
-    config::Rate,
     http::{Caller, Refusal},
     moment::UnixMs,
     money::Vnd,
     purchase::{self, Outcome, PurchaseError, Told},
-    rate::{Limiter, caller_at},
+    rate::{Limiter, Rate, caller_at},
     seal::Keys,
     store::{Store, StoreError},
     word::{Id, Reference},
@@ -49,16 +47,6 @@ pub struct Api {
     clock: Clock,
     rate: Rate,
     limiter: Arc<Limiter<IpAddr>>,
-}
-
-/// Joins the program, if customers may pay merchants.
-pub(crate) fn join(context: &Context, parts: &mut Parts) {
-    let Some(settings) = &context.config.checkout else {
-        return;
-    };
-    let (store, keys) = (context.store.clone(), context.config.keys.clone());
-    let api = Api::new(store, keys, Arc::clone(&context.clock), settings.rate);
-    parts.serve(router(api), refuse);
 }
 
 /// The routes of the API.
@@ -347,7 +335,7 @@ impl IntoResponse for ApiError {
 }
 
 /// What the program refuses before it comes here.
-fn refuse(refusal: Refusal) -> Response {
+pub(crate) fn refuse(refusal: Refusal) -> Response {
     let error = match refusal {
         Refusal::Busy => ApiError::new(Code::Busy, "nothing was done; send the same again"),
         Refusal::Late => {

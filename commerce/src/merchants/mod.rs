@@ -26,7 +26,7 @@ pub use record::{
 };
 pub use return_url::{ReturnPrefix, ReturnUrl, ReturnUrlFault};
 pub use secret::{Secret, SecretFault, Secrets, Signature};
-pub(crate) use {api::join, secret::hex};
+pub(crate) use {api::refuse, secret::hex};
 
 use crate::{egress::UrlFault, moment::UnixMs, seal::SealFault, store::StoreError, word::Id};
 

@@ -33,15 +33,7 @@ pub use password::{Hardness, HashError, Hashed, Hasher, Password, PasswordFault}
 pub use role::{Role, RoleFault};
 pub use sessions::{Cookies, IDLE_MS, WHOLE_MS};
 
-use crate::{
-    app::{Context, Parts, StartError},
-    clock::Clock,
-    http::plainly,
-    moment::UnixMs,
-    seal::Keys,
-    stock::FILE_BYTES_MAX,
-    store::Store,
-};
+use crate::{clock::Clock, moment::UnixMs, seal::Keys, stock::FILE_BYTES_MAX, store::Store};
 use failure::Failure;
 
 /// Bytes of a form: a few short fields, many times over.
@@ -64,25 +56,6 @@ pub struct Office {
     pub cookies: Cookies,
     /// The time.
     pub clock: Clock,
-}
-
-/// Joins the program, if there is an office.
-pub(crate) fn join(context: &Context, parts: &mut Parts) -> Result<(), StartError> {
-    let config = &context.config;
-    let Some(settings) = &config.office else {
-        return Ok(());
-    };
-    let cookies = settings.cookies(config.http.listen.ip());
-    let cookies = cookies.map_err(|fault| StartError::Part(format!("office: {fault}")))?;
-    let office = Office {
-        store: context.store.clone(),
-        keys: config.keys.clone(),
-        hasher: Hasher::new(Hardness::STRONG),
-        cookies,
-        clock: Arc::clone(&context.clock),
-    };
-    parts.serve(router(office), plainly);
-    Ok(())
 }
 
 /// The office as its pages know it.

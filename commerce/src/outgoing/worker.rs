@@ -1,15 +1,20 @@
 //! Sends what waits. Several machines may do so: each takes some for the time of a lease.
 //!
 //! The router knows a message by its id and sends it once, so that asking again after a crash or a lost
-//! answer is harmless, and so is a lease that ends too early.
+//! answer is harmless, and so is a lease that ends too early. A message that takes long, or whose text
+//! cannot be opened, holds up no other.
 
-use std::{sync::Arc, time::Duration};
-
-use sqlx::{Row as _, any::AnyRow};
-use tokio::{
-    task::JoinSet,
-    time::{sleep, timeout},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
+
+use metrics::counter;
+use sqlx::{Row as _, any::AnyRow};
+use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -19,24 +24,25 @@ use super::{
 use crate::{
     backoff,
     clock::Clock,
+    metrics::{MESSAGES, carried},
     moment::UnixMs,
     port::{Message, Messages, Sent, Unheard, Urgency},
     seal::{Keys, envelope},
     store::{Store, StoreError, Write, at},
     word::Id,
+    work::side_by_side,
 };
 
-/// Messages of one round: a second's worth for a small SMSC, and no more calls than that at once.
-const BATCH_MAX: i64 = 64;
+/// Calls at once: a second's worth for a small SMSC, and no more than the router is asked at once.
+const AT_ONCE_MAX: usize = 64;
 
-/// How long a call may take before it counts as not heard. Longer than the router's own deadlines.
-const CALL_MAX: Duration = Duration::from_secs(30);
+/// How long a call may take before it counts as not heard. The router goes on with it, and says under the
+/// same id what became of it.
+const CALL_MAX: Duration = Duration::from_secs(15);
 
-/// For how long a worker has what it took: a call and the note of its outcome.
-const LEASE_MS: i64 = 60_000;
-
-/// Between two looks while nothing waits: what a subscriber does not notice.
-const IDLE: Duration = Duration::from_millis(200);
+/// For how long a worker has what it took: a call and the note of its outcome. What a crash has cut off
+/// goes on after it, within the life of a one-time password.
+const LEASE_MS: i64 = 20_000;
 
 /// The first wait of what was not heard, and the longest.
 const AGAIN_FIRST_MS: i64 = 500;
@@ -45,6 +51,9 @@ const AGAIN_MOST_MS: i64 = 30_000;
 /// Characters of a reason that are kept.
 const WHY_CHARS_MAX: usize = 200;
 
+/// Messages that are ended at once because they are too late, so that the change is short.
+const LATE_MAX: i64 = 64;
+
 /// For how long it is kept what became of a message: as long as subscribers ask.
 const KEPT_MS: i64 = 30 * 24 * 3_600_000;
 
@@ -52,7 +61,17 @@ const KEPT_MS: i64 = 30 * 24 * 3_600_000;
 /// messages a second.
 const FORGET_EVERY_MS: i64 = 15_000;
 
-/// Sends what waits until it is told to stop, and forgets what is long done.
+/// What a worker works with.
+struct Desk {
+    store: Store,
+    keys: Keys,
+    messages: Arc<dyn Messages>,
+    clock: Clock,
+    forget_at: AtomicI64,
+}
+
+/// Sends what waits until it is told to stop, and forgets what is long done. Calls that are begun then are
+/// ended.
 pub async fn run(
     store: Store,
     keys: Keys,
@@ -60,21 +79,20 @@ pub async fn run(
     clock: Clock,
     stop: CancellationToken,
 ) {
-    let mut forget_at = clock();
-    while !stop.is_cancelled() {
-        if clock() >= forget_at {
-            forget_at = clock().plus_ms(FORGET_EVERY_MS);
-            forget_old(&store, clock()).await;
+    let desk = Arc::new(Desk::new(store, keys, messages, clock));
+    let own = Arc::clone(&desk);
+    let take = move |room| {
+        let desk = Arc::clone(&own);
+        async move {
+            desk.forget_old().await;
+            desk.take(room).await
         }
-        let worked = work(&store, &keys, &messages, &clock).await;
-        let sent = worked.unwrap_or_else(|error| {
-            tracing::warn!(%error, "messages are not sent at the moment");
-            0
-        });
-        if sent == 0 {
-            stop.run_until_cancelled(sleep(IDLE)).await;
-        }
-    }
+    };
+    let perform = move |taken| {
+        let desk = Arc::clone(&desk);
+        async move { desk.send(taken).await }
+    };
+    side_by_side(AT_ONCE_MAX, stop, take, perform).await;
 }
 
 /// One round: takes what is due, sends it, and says how much it was.
@@ -87,25 +105,90 @@ pub async fn work(
     messages: &Arc<dyn Messages>,
     clock: &Clock,
 ) -> Result<usize, OutgoingError> {
-    let now = clock();
-    if !is_any_due(store, now).await? {
-        return Ok(0);
-    }
-    let taken = take(store, now).await?;
+    let (messages, clock) = (Arc::clone(messages), Arc::clone(clock));
+    let desk = Arc::new(Desk::new(store.clone(), keys.clone(), messages, clock));
+    let taken = desk.take(AT_ONCE_MAX).await?;
     let count = taken.len();
     let mut calls = JoinSet::new();
     for one in taken {
-        let (store, keys) = (store.clone(), keys.clone());
-        let (messages, clock) = (messages.clone(), clock.clone());
-        calls.spawn(async move { send(&store, &keys, &*messages, &clock, one).await });
+        let desk = Arc::clone(&desk);
+        calls.spawn(carried(async move { desk.send(one).await }));
     }
     while let Some(ended) = calls.join_next().await {
-        match ended {
-            Ok(sent) => sent?,
-            Err(error) => tracing::error!(%error, "a message's task ended early"),
+        if let Err(error) = ended {
+            tracing::error!(%error, "a message's task ended early");
         }
     }
     Ok(count)
+}
+
+impl Desk {
+    fn new(store: Store, keys: Keys, messages: Arc<dyn Messages>, clock: Clock) -> Self {
+        let forget_at = AtomicI64::new(clock().0);
+        Self {
+            store,
+            keys,
+            messages,
+            clock,
+            forget_at,
+        }
+    }
+
+    async fn take(&self, room: usize) -> Result<Vec<Taken>, OutgoingError> {
+        let now = (self.clock)();
+        match is_any_due(&self.store, now).await? {
+            true => take(&self.store, now, room).await,
+            false => Ok(Vec::new()),
+        }
+    }
+
+    /// Sends a message, and writes down what became of it. If that cannot be written, or the text cannot
+    /// be opened, the message is taken again.
+    async fn send(&self, taken: Taken) {
+        let (id, attempts) = (taken.message.id.clone(), taken.attempts);
+        let sent = match open(&self.keys, taken.message) {
+            Ok(message) => match timeout(CALL_MAX, self.messages.send(&message)).await {
+                Ok(sent) => sent,
+                Err(_) => Err(Unheard("it took too long".to_owned())),
+            },
+            Err(error) => {
+                tracing::error!(%error, "a message cannot be sent; look at the keys");
+                Err(Unheard(error.to_string()))
+            }
+        };
+        if let Err(error) = self.note(&id, attempts, sent).await {
+            tracing::warn!(message = %id, %error, "a message's outcome is not noted; it is asked for again");
+        }
+    }
+
+    async fn note(
+        &self,
+        id: &Id,
+        attempts: i64,
+        sent: Result<Sent, Unheard>,
+    ) -> Result<(), StoreError> {
+        let mut write = self.store.write().await?;
+        note(&mut write, id, attempts, sent, (self.clock)()).await?;
+        write.commit().await
+    }
+
+    async fn forget_old(&self) {
+        let now = (self.clock)();
+        if now.0 < self.forget_at.load(Relaxed) {
+            return;
+        }
+        self.forget_at
+            .store(now.plus_ms(FORGET_EVERY_MS).0, Relaxed);
+        let forgotten = async {
+            let mut write = self.store.write().await?;
+            forget(&mut write, now.plus_ms(-KEPT_MS)).await?;
+            write.commit().await?;
+            Ok::<_, OutgoingError>(())
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%error, "old messages are not forgotten at the moment");
+        }
+    }
 }
 
 /// A message that is taken.
@@ -130,7 +213,8 @@ async fn is_any_due(store: &Store, now: UnixMs) -> Result<bool, StoreError> {
 }
 
 /// Ends what is too late, and takes what is due, one change.
-async fn take(store: &Store, now: UnixMs) -> Result<Vec<Taken>, OutgoingError> {
+async fn take(store: &Store, now: UnixMs, room: usize) -> Result<Vec<Taken>, OutgoingError> {
+    let room = i64::try_from(room).unwrap_or(i64::MAX);
     let mut write = store.write().await?;
     end_late(&mut write, now).await?;
     let update = format!(
@@ -146,7 +230,7 @@ async fn take(store: &Store, now: UnixMs) -> Result<Vec<Taken>, OutgoingError> {
     let rows = sqlx::query(&update)
         .bind(now.0)
         .bind(now.plus_ms(LEASE_MS).0)
-        .bind(BATCH_MAX)
+        .bind(room)
         .fetch_all(write.connection());
     let rows = rows.await.map_err(at("outgoing"))?;
     let taken = rows.iter().map(read).collect::<Result<_, _>>()?;
@@ -169,7 +253,7 @@ async fn end_late(write: &mut Write, now: UnixMs) -> Result<(), StoreError> {
     );
     let updated = sqlx::query(&update)
         .bind(now.0)
-        .bind(BATCH_MAX)
+        .bind(LATE_MAX)
         .execute(write.connection());
     updated.await.map_err(at("outgoing"))?;
     Ok(())
@@ -213,25 +297,6 @@ fn open(keys: &Keys, sealed: Sealed) -> Result<Message, OutgoingError> {
     })
 }
 
-async fn send(
-    store: &Store,
-    keys: &Keys,
-    messages: &dyn Messages,
-    clock: &Clock,
-    taken: Taken,
-) -> Result<(), OutgoingError> {
-    let message = open(keys, taken.message)?;
-    let sent = match timeout(CALL_MAX, messages.send(&message)).await {
-        Ok(sent) => sent,
-        Err(_) => Err(Unheard("it took too long".to_owned())),
-    };
-    let now = clock();
-    let mut write = store.write().await?;
-    note(&mut write, &message.id, taken.attempts, sent, now).await?;
-    write.commit().await?;
-    Ok(())
-}
-
 /// Writes down what became of a try. A later try of the same message has its own outcome, which is the
 /// same.
 async fn note(
@@ -251,7 +316,7 @@ async fn note(
         Ok(Sent::Refused { again: true, why }) => (State::Waiting, again, 0, why),
         Err(Unheard(why)) => (State::Waiting, again, 1, why),
     };
-    metrics::counter!("commerce_messages_total", "outcome" => state.word()).increment(1);
+    counter!(MESSAGES, "outcome" => state.word()).increment(1);
     let update = "UPDATE outgoing SET state = $3, due_at_ms = $4, may_have = $5, why = $6,
             updated_at_ms = $7, text = CASE WHEN $3 = 'waiting' THEN text ELSE NULL END
         WHERE id = $1 AND attempts = $2 AND state = 'waiting'";
@@ -266,16 +331,4 @@ async fn note(
         .execute(write.connection());
     updated.await.map_err(at("outgoing"))?;
     Ok(())
-}
-
-async fn forget_old(store: &Store, now: UnixMs) {
-    let forgotten = async {
-        let mut write = store.write().await?;
-        forget(&mut write, now.plus_ms(-KEPT_MS)).await?;
-        write.commit().await?;
-        Ok::<_, OutgoingError>(())
-    };
-    if let Err(error) = forgotten.await {
-        tracing::warn!(%error, "old messages are not forgotten at the moment");
-    }
 }

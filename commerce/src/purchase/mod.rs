@@ -31,7 +31,7 @@ pub use confirm::{Cancelled, Confirmed, Resent, Who, cancel, confirm, resend};
 pub use item::{Channel, Item};
 pub(crate) use order::order_within;
 pub use order::{Order, Ordered, order};
-pub use record::{Event, Filter, LIST_MAX, Purchase, events, find, last_of, list};
+pub use record::{Event, Filter, LIST_MAX, Purchase, events, find, is_code_awaited, last_of, list};
 pub use refund::refund;
 pub use report::{DayCount, STUCK_AFTER_MS, per_day, stuck};
 pub use settle::{Settlement, settle};

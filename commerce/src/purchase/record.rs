@@ -3,10 +3,12 @@
 //! Whoever changes it names the version that he saw. If another was faster nothing happens, and he has to
 //! undo the rest of his change.
 
+use metrics::counter;
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
 use super::{Channel, Item, PurchaseError, State, Why, decide, unfit};
 use crate::{
+    metrics::PURCHASES,
     moment::UnixMs,
     money::Vnd,
     phone::Phone,
@@ -148,7 +150,7 @@ pub(super) async fn turn(
         None => turn.detail,
     };
     add_event(write, purchase, Some(from), &detail, now).await?;
-    metrics::counter!("commerce_purchases_total", "state" => turn.to.word()).increment(1);
+    counter!(PURCHASES, "state" => turn.to.word()).increment(1);
     Ok(())
 }
 
@@ -199,6 +201,25 @@ pub(super) async fn put_off(
     Ok(())
 }
 
+/// Lets a purchase be due now whose step was cut off, if it is still as one of those versions left it.
+pub(super) async fn give_back(
+    write: &mut Write,
+    id: &Id,
+    (first, last): (i64, i64),
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    let update = "UPDATE purchase SET due_at_ms = $4, version = version + 1
+        WHERE id = $1 AND version >= $2 AND version <= $3 AND due_at_ms > $4";
+    let updated = sqlx::query(update)
+        .bind(id.as_str())
+        .bind(first)
+        .bind(last)
+        .bind(now.0)
+        .execute(write.connection());
+    updated.await.map_err(at("purchase"))?;
+    Ok(())
+}
+
 /// The purchase with that id.
 ///
 /// # Errors
@@ -232,6 +253,22 @@ pub async fn last_of(
         .fetch_optional(connection);
     let row = row.await.map_err(at("purchase"))?;
     Ok(row.map(|row| read(&row)).transpose()?)
+}
+
+/// Whether a purchase of a phone awaits its code, on whichever way it was ordered.
+///
+/// # Errors
+/// The database.
+pub async fn is_code_awaited(
+    connection: &mut AnyConnection,
+    phone: &Phone,
+) -> Result<bool, StoreError> {
+    let select =
+        "SELECT 1 AS one FROM purchase WHERE phone = $1 AND state = 'AUTHENTICATING' LIMIT 1";
+    let row = sqlx::query(select)
+        .bind(phone.as_str())
+        .fetch_optional(connection);
+    Ok(row.await.map_err(at("purchase"))?.is_some())
 }
 
 /// The purchase of a phone that awaits its code on that way; there is one at most.

@@ -6,11 +6,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use metrics::counter;
 use sqlx::Row as _;
-use tokio::{
-    task::{JoinError, JoinSet},
-    time::sleep,
-};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -24,11 +22,14 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    metrics::PURCHASE_STEPS_FAILED,
     moment::UnixMs,
     otp, outgoing,
     port::Banks,
     seal::Keys,
     store::{Store, StoreError, at},
+    word::Id,
+    work::side_by_side,
 };
 
 /// Purchases that are worked on at once: a bank that takes ten seconds holds up none of fifty new ones a
@@ -38,8 +39,15 @@ const AT_ONCE_MAX: usize = 64;
 /// For how long a worker has what it took: a call and what follows from it.
 const LEASE_MS: i64 = 2 * CALL_MAX.as_millis() as i64;
 
-/// Between two looks while nothing is due: what a subscriber does not notice.
-const IDLE: Duration = Duration::from_millis(200);
+/// When it is tried to give back a purchase whose step the database has cut off: soon, because most often
+/// it comes again within seconds, and not for longer than the lease.
+const GIVE_BACK_AFTER: [Duration; 5] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(9),
+    Duration::from_secs(27),
+];
 
 /// Does what is due until it is told to stop; what is begun then is ended.
 pub async fn run(
@@ -49,30 +57,17 @@ pub async fn run(
     clock: Clock,
     stop: CancellationToken,
 ) {
-    let mut tasks = JoinSet::new();
-    while !stop.is_cancelled() {
-        while let Some(ended) = tasks.try_join_next() {
-            note_joined(ended);
-        }
-        let free = AT_ONCE_MAX - tasks.len();
-        let taken = take(&store, clock(), free).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "no purchases can be taken at the moment");
-            Vec::new()
-        });
-        if taken.is_empty() {
-            stop.run_until_cancelled(sleep(IDLE)).await;
-        }
-        for (purchase, taken_at) in taken {
-            let (store, keys) = (store.clone(), keys.clone());
-            let (banks, clock) = (banks.clone(), clock.clone());
-            tasks.spawn(async move {
-                perform(&store, &keys, &*banks, &clock, purchase, taken_at).await
-            });
-        }
-    }
-    while let Some(ended) = tasks.join_next().await {
-        note_joined(ended);
-    }
+    let (own, its_clock) = (store.clone(), Arc::clone(&clock));
+    let take = move |room| {
+        let (store, clock) = (own.clone(), Arc::clone(&its_clock));
+        async move { take(&store, clock(), room).await }
+    };
+    let perform = move |(purchase, taken_at)| {
+        let (store, keys) = (store.clone(), keys.clone());
+        let (banks, clock) = (Arc::clone(&banks), Arc::clone(&clock));
+        async move { do_next(&store, &keys, &*banks, &clock, purchase, taken_at).await }
+    };
+    side_by_side(AT_ONCE_MAX, stop, take, perform).await;
 }
 
 /// One round, one purchase after the other: takes what is due, does its next step, and says how much it
@@ -89,26 +84,47 @@ pub async fn work(
     let taken = take(store, clock(), AT_ONCE_MAX).await?;
     let count = taken.len();
     for (purchase, taken_at) in taken {
-        note_end(perform(store, keys, banks, clock, purchase, taken_at).await);
+        do_next(store, keys, banks, clock, purchase, taken_at).await;
     }
     Ok(count)
 }
 
-fn note_end(ended: Result<(), PurchaseError>) {
-    match ended {
+/// Does the next step of a purchase that was taken. One that fails is done again: at once when the database
+/// is there again, and otherwise after the lease.
+async fn do_next(
+    store: &Store,
+    keys: &Keys,
+    banks: &dyn Banks,
+    clock: &Clock,
+    mut purchase: Purchase,
+    taken_at: UnixMs,
+) {
+    let version = purchase.version;
+    let error = match perform(store, keys, banks, clock, &mut purchase, taken_at).await {
         // If somebody else was faster, he does what there is to do.
-        Ok(()) | Err(PurchaseError::Raced(_)) => {}
-        Err(error) => {
-            metrics::counter!("commerce_purchase_steps_failed_total").increment(1);
-            tracing::warn!(%error, "a purchase's step is tried again later");
-        }
+        Ok(()) | Err(PurchaseError::Raced(_)) => return,
+        Err(error) => error,
+    };
+    counter!(PURCHASE_STEPS_FAILED).increment(1);
+    tracing::warn!(purchase = %purchase.id, %error, "a purchase's step is tried again later");
+    if error.of_store().is_some() {
+        let versions = (version, purchase.version);
+        give_back(store, &purchase.id, versions, clock).await;
     }
 }
 
-fn note_joined(joined: Result<Result<(), PurchaseError>, JoinError>) {
-    match joined {
-        Ok(ended) => note_end(ended),
-        Err(error) => tracing::error!(%error, "a purchase's task ended early"),
+/// Lets a purchase be due again before its lease is over, once the database is there to say so.
+async fn give_back(store: &Store, id: &Id, versions: (i64, i64), clock: &Clock) {
+    for pause in GIVE_BACK_AFTER {
+        sleep(pause).await;
+        let given = async {
+            let mut write = store.write().await?;
+            record::give_back(&mut write, id, versions, clock()).await?;
+            write.commit().await
+        };
+        if given.await.is_ok() {
+            return;
+        }
     }
 }
 
@@ -163,19 +179,19 @@ async fn perform(
     keys: &Keys,
     banks: &dyn Banks,
     clock: &Clock,
-    mut purchase: Purchase,
+    purchase: &mut Purchase,
     taken_at: UnixMs,
 ) -> Result<(), PurchaseError> {
-    match decide::call(&purchase, taken_at) {
-        Call::Expire => expire(store, keys, &mut purchase, clock()).await?,
-        Call::TooLate => too_late(store, keys, &mut purchase, clock()).await?,
-        Call::LookAtMessage => look_at_message(store, keys, &mut purchase, clock()).await?,
-        Call::Fulfil => fulfil(store, keys, &mut purchase, clock()).await?,
+    match decide::call(purchase, taken_at) {
+        Call::Expire => expire(store, keys, purchase, clock()).await?,
+        Call::TooLate => too_late(store, keys, purchase, clock()).await?,
+        Call::LookAtMessage => look_at_message(store, keys, purchase, clock()).await?,
+        Call::Fulfil => fulfil(store, keys, purchase, clock()).await?,
         Call::Rest => {}
         call @ (Call::Charge | Call::Find | Call::Reverse) => {
-            ask(store, keys, banks, clock, &mut purchase, call).await?;
+            ask(store, keys, banks, clock, purchase, call).await?;
             if purchase.state == State::FundsHeld {
-                fulfil(store, keys, &mut purchase, clock()).await?;
+                fulfil(store, keys, purchase, clock()).await?;
             }
         }
     }

@@ -6,7 +6,6 @@
 
 mod fibo;
 mod filter;
-mod join;
 mod partner;
 mod pusher;
 mod route;
@@ -14,7 +13,6 @@ mod secret;
 mod webhook;
 
 pub use filter::{Filter, FilterFault, Keyword, Prefix, ServiceNumber};
-pub(crate) use join::join;
 pub use partner::{
     Description, NETWORKS_MAX, PARTNERS_MAX, Partner, PartnerKind, Registration, SECRET_OVERLAP,
     ServiceName, Signing, add, change_secret, change_url, list, reseal, set_active,

@@ -3,6 +3,7 @@
 
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
 
+use metrics::counter;
 use tokio::{sync::Semaphore, time::timeout};
 use tonic::{
     Request, Response, Status,
@@ -17,6 +18,7 @@ use super::{
     proto::{messaging_client::MessagingClient, payments_client::PaymentsClient},
     settings::{Place, Settings, TlsFiles},
 };
+use crate::metrics::ROUTER_CALLS;
 
 /// The metadata key by which a caller names itself where the router trusts the machine.
 const NAME_KEY: &str = "sampan-client";
@@ -149,8 +151,7 @@ fn count<T>(name: &'static str, ended: &Result<T, Failure>) {
             "unheard"
         }
     };
-    metrics::counter!("commerce_router_calls_total", "call" => name, "result" => result)
-        .increment(1);
+    counter!(ROUTER_CALLS, "call" => name, "result" => result).increment(1);
 }
 
 fn endpoint(settings: &Settings) -> Result<Endpoint, RouterFault> {

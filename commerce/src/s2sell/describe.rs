@@ -68,7 +68,7 @@ pub fn document() -> Document {
 }
 
 /// The routes of the description and of the page.
-pub(super) fn router() -> Router {
+pub(crate) fn router() -> Router {
     let described = document().to_json();
     let described = described.inspect_err(|error| tracing::error!(%error, "no API description"));
     let text = described.unwrap_or_default();

@@ -196,7 +196,7 @@ impl ApiError {
 }
 
 /// What a call hears that the program itself refuses.
-pub(super) fn refuse(refusal: Refusal) -> Response {
+pub(crate) fn refuse(refusal: Refusal) -> Response {
     let error = match refusal {
         Refusal::Busy => ApiError::busy(),
         Refusal::Late => ApiError::new(

@@ -10,6 +10,7 @@ mod describe;
 mod error;
 mod kept;
 mod request;
+mod settings;
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,19 +21,11 @@ use axum::{
 };
 
 pub use describe::document;
-use error::{ApiError, Code, refuse};
+use error::{ApiError, Code};
+pub use settings::Settings;
+pub(crate) use {describe::router as docs, error::refuse};
 
-use crate::{
-    app::{Context, Parts},
-    clock::Clock,
-    config::S2SellSettings,
-    http::plainly,
-    moment::UnixMs,
-    rate::Limiter,
-    seal::Keys,
-    store::Store,
-    word::Id,
-};
+use crate::{clock::Clock, moment::UnixMs, rate::Limiter, seal::Keys, store::Store, word::Id};
 
 /// Bytes of a request's body: two short fields, many times over.
 const BODY_BYTES_MAX: usize = 4 << 10;
@@ -46,21 +39,8 @@ pub struct Api {
     store: Store,
     keys: Keys,
     clock: Clock,
-    settings: Arc<S2SellSettings>,
+    settings: Arc<Settings>,
     limiter: Arc<Limiter<Id>>,
-}
-
-/// Joins the program, if the API is offered.
-pub(crate) fn join(context: &Context, parts: &mut Parts) {
-    let Some(settings) = context.config.s2sell.clone() else {
-        return;
-    };
-    if settings.docs {
-        parts.serve(describe::router(), plainly);
-    }
-    let (store, keys) = (context.store.clone(), context.config.keys.clone());
-    let api = Api::new(store, keys, Arc::clone(&context.clock), settings);
-    parts.serve(router(api), refuse);
 }
 
 /// The calls below the base.
@@ -95,7 +75,7 @@ pub fn router(api: Api) -> Router {
 
 impl Api {
     /// Works with these books, keys of PIN codes, time and settings.
-    pub fn new(store: Store, keys: Keys, clock: Clock, settings: S2SellSettings) -> Self {
+    pub fn new(store: Store, keys: Keys, clock: Clock, settings: Settings) -> Self {
         Self {
             store,
             keys,

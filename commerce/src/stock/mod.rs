@@ -16,7 +16,7 @@ mod import;
 mod levels;
 mod reseal;
 mod reserve;
-pub(crate) mod watch;
+mod watch;
 
 pub use card::{AccountNo, Card, Serial};
 pub use file::{
@@ -26,6 +26,7 @@ pub use import::import;
 pub use levels::{Level, levels};
 pub use reseal::reseal;
 pub use reserve::{extend, hand_out, handed_out, handed_out_card, release, reserve};
+pub use watch::StockWatch;
 
 use crate::{
     moment::{Day, DayFault, UnixMs},

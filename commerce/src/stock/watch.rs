@@ -7,41 +7,52 @@ use std::{
 };
 
 use metrics::gauge;
+use tokio_util::sync::CancellationToken;
 
 use super::{Level, StockError, levels};
 use crate::{
-    app::{Context, Parts},
-    metrics::{STOCK_FREE, STOCK_LOW_MARK},
+    clock::Clock,
+    metrics::{Metrics, STOCK_FREE, STOCK_LOW_MARK},
+    store::Store,
     work::{Next, repeat},
 };
 
 /// Cards are ordered within hours, and each look counts all that are free.
 const INTERVAL: Duration = Duration::from_secs(30);
 
-/// Joins the program.
-pub(crate) fn join(context: &Context, parts: &mut Parts) {
-    let watch = Arc::new(StockWatch {
-        context: context.clone(),
-        told: Mutex::default(),
-    });
-    parts.work("stock watch", move |stop| {
-        repeat(INTERVAL, stop, move || {
-            let watch = Arc::clone(&watch);
-            async move { watch.step().await }
-        })
-    });
-}
-
-struct StockWatch {
-    context: Context,
+/// The worker that counts them.
+pub struct StockWatch {
+    store: Store,
+    clock: Clock,
+    metrics: Arc<Metrics>,
     /// Card types of which figures stand.
     told: Mutex<BTreeSet<String>>,
 }
 
 impl StockWatch {
+    /// Counts the cards of that store.
+    pub fn new(store: Store, clock: Clock, metrics: Arc<Metrics>) -> Self {
+        Self {
+            store,
+            clock,
+            metrics,
+            told: Mutex::default(),
+        }
+    }
+
+    /// Works until it is told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let own = Arc::new(self);
+        let step = || {
+            let own = Arc::clone(&own);
+            async move { own.step().await }
+        };
+        repeat(INTERVAL, stop, step).await;
+    }
+
     async fn step(&self) -> Next {
         // Whatever works all the time may do it: histograms are gathered here too.
-        self.context.metrics.tidy();
+        self.metrics.tidy();
         match self.look().await {
             Ok(levels) => self.tell(&levels),
             Err(error) => tracing::warn!(%error, "the stock cannot be counted now"),
@@ -50,15 +61,15 @@ impl StockWatch {
     }
 
     async fn look(&self) -> Result<Vec<Level>, StockError> {
-        let mut read = self.context.store.read().await?;
-        levels(&mut read, (self.context.clock)()).await
+        let mut read = self.store.read().await?;
+        levels(&mut read, (self.clock)()).await
     }
 
     fn tell(&self, levels: &[Level]) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let on_sale = levels.iter().map(|level| level.card_type.to_string());
         let gone = std::mem::replace(&mut *told, on_sale.collect());
-        self.context.metrics.scope(|| {
+        self.metrics.scope(|| {
             for level in levels {
                 let card_type = level.card_type.to_string();
                 gauge!(STOCK_FREE, "card_type" => card_type.clone()).set(level.free as f64);

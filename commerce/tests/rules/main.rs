@@ -42,6 +42,7 @@ mod serve;
 mod shop;
 mod stock;
 mod store;
+mod subscribers;
 mod till;
 mod town;
 mod web;

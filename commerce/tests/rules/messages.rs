@@ -1,11 +1,15 @@
 //! Messages that go out: once under one id, in time, and without leaving their text behind.
 
+use std::sync::Arc;
+
 use commerce::{
+    metrics::Metrics,
     moment::UnixMs,
     outgoing::{self, OutgoingError, Receipt, State},
     port::{Message, Sent, Unheard, Urgency},
     store::Store,
 };
+use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -141,6 +145,48 @@ on_both! {
         write.commit().await.unwrap();
         assert_eq!(state(&town, "m1").await, None);
         assert_eq!(state(&town, "m2").await, Some(State::Waiting));
+    }
+
+    async fn a_message_that_cannot_be_opened_holds_up_no_other(store: Store) {
+        let town = Town::found(store, 0).await;
+        for name in ["m1", "m2", "m3"] {
+            queue(&town, &message(name, 600)).await.unwrap();
+        }
+        let mut write = town.store.write().await.unwrap();
+        let spoil = sqlx::query("UPDATE outgoing SET text = $1 WHERE id = 'm2'");
+        let spoil = spoil.bind(b"no envelope".to_vec());
+        spoil.execute(write.connection()).await.unwrap();
+        write.commit().await.unwrap();
+        assert_eq!(town.deliver().await, 3);
+        assert_eq!(town.handsets.calls().len(), 2);
+        for (name, stands) in [
+            ("m1", State::Accepted),
+            ("m2", State::Waiting),
+            ("m3", State::Accepted),
+        ] {
+            assert_eq!(state(&town, name).await, Some(stands), "{name}");
+        }
+        town.until_quiet().await;
+        assert_eq!(state(&town, "m2").await, Some(State::Unknown));
+    }
+
+    async fn the_program_tells_how_messages_ended(store: Store) {
+        let town = Town::found(store, 0).await;
+        queue(&town, &message("m1", 600)).await.unwrap();
+        let (metrics, stop) = (Arc::new(Metrics::new().unwrap()), CancellationToken::new());
+        let working = outgoing::run(
+            town.store.clone(),
+            keys(),
+            town.handsets.clone(),
+            town.clock(),
+            stop.clone(),
+        );
+        let worker = tokio::spawn(metrics.clone().around(working));
+        town.handsets.arrived.notified().await;
+        stop.cancel();
+        worker.await.unwrap();
+        let told = metrics.render();
+        assert!(told.contains("commerce_messages_total{outcome=\"accepted\"} 1\n"), "{told}");
     }
 
     async fn a_text_that_is_too_long_is_refused(store: Store) {

@@ -87,6 +87,21 @@ on_both! {
         town.assert_bank_agrees().await;
     }
 
+    async fn a_step_that_the_database_cut_off_is_due_again_before_its_lease_is_over(store: Store) {
+        let town = Town::found(store, 2).await;
+        let id = town.confirmed(ANNA).await;
+        // The bank has been asked when the change fails.
+        town.change("ALTER TABLE purchase_event RENAME TO hidden").await;
+        assert_eq!(town.work().await, 1);
+        assert_eq!(town.state(&id).await, State::Charging);
+        town.change("ALTER TABLE hidden RENAME TO purchase_event").await;
+        assert_eq!(town.work().await, 1);
+        assert_eq!(town.state(&id).await, State::Fulfilled);
+        assert_eq!(town.bank.calls(), ["charge", "charge"]);
+        assert_eq!(balance(&town.store, "bank:vcb:settlement").await, 10_000);
+        town.assert_bank_agrees().await;
+    }
+
     async fn two_confirmations_at_once_charge_once(store: Store) {
         let town = Town::found(store, 3).await;
         for _ in 0..5 {

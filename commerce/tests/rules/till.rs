@@ -17,7 +17,6 @@ use axum::{
 use commerce::{
     checkout::{self, Checkout},
     clock::Clock,
-    config::Rate,
     customers,
     deliveries::{self, Delivery, Retention, Worker},
     egress::Egress,
@@ -27,6 +26,7 @@ use commerce::{
     phone::Phone,
     port::{AccountToken, Answer, Banks, Charge, Charged, Message, Messages, Sent, Unheard},
     purchase::{self, Purchase, Rules},
+    rate::Rate,
     store::Store,
     word::Id,
 };

@@ -246,6 +246,13 @@ impl Town {
         row.try_get(0).unwrap()
     }
 
+    pub(crate) async fn change(&self, statement: &str) {
+        let mut write = self.store.write().await.unwrap();
+        let changed = sqlx::query(statement).execute(write.connection()).await;
+        changed.unwrap();
+        write.commit().await.unwrap();
+    }
+
     pub(crate) async fn cards(&self, state: &str) -> i64 {
         let select = format!("SELECT COUNT(*) FROM card WHERE state = '{state}'");
         self.count(&select).await

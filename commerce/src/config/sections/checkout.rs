@@ -1,6 +1,7 @@
 //! `[checkout]`: the pages where customers pay merchants, and what merchants may ask.
 
-use super::{super::Table, s2sell::Rate};
+use super::super::Table;
+use crate::rate::Rate;
 
 /// The pages and the calls.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{super::Table, MILLIS_MAX, listen::Listen};
-use crate::network::Network;
+use crate::{http::Limits, network::Network};
 
 /// The port and its limits.
 #[derive(Clone, Debug)]
@@ -12,14 +12,10 @@ pub struct HttpSettings {
     pub listen: SocketAddr,
     /// Connections at once; others wait to be taken.
     pub connections_max: usize,
-    /// Requests at once; others are refused.
-    pub requests_max: usize,
-    /// Bytes of a request's body, where a call has no limit of its own.
-    pub body_bytes_max: usize,
     /// By when the head of a request is there; a connection without one is closed.
     pub header_timeout: Duration,
-    /// By when a request is answered.
-    pub request_timeout: Duration,
+    /// How much of all calls together is borne.
+    pub limits: Limits,
     /// Proxies that may say from where a call comes.
     pub trusted_proxies: Vec<Network>,
 }
@@ -29,10 +25,12 @@ pub(in super::super) fn read(table: &Table<'_>) -> Option<HttpSettings> {
     let settings = |Listen(listen)| HttpSettings {
         listen,
         connections_max: table.number("connections_max", 1_024, 1..=65_536),
-        requests_max: table.number("requests_max", 256, 1..=65_536),
-        body_bytes_max: table.number("body_bytes_max", 65_536, 1_024..=16 << 20),
         header_timeout: table.millis("header_timeout_ms", 15_000, 100..=MILLIS_MAX),
-        request_timeout: table.millis("request_timeout_ms", 30_000, 100..=MILLIS_MAX),
+        limits: Limits {
+            requests_max: table.number("requests_max", 256, 1..=65_536),
+            request_timeout: table.millis("request_timeout_ms", 30_000, 100..=MILLIS_MAX),
+            body_bytes_max: table.number("body_bytes_max", 65_536, 1_024..=16 << 20),
+        },
         trusted_proxies: table.list("trusted_proxies"),
     };
     // Asked for in any case, so that no other key seems unknown.

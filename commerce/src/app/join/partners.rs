@@ -1,17 +1,11 @@
-//! Joins the program: one worker makes the calls of all partners and merchants.
+//! One worker makes the calls of all partners and merchants.
 
 use std::sync::Arc;
 
-use super::Pusher;
-use crate::{
-    app::{Context, Parts, StartError},
-    deliveries::Worker,
-    egress::Egress,
-    merchants::Ipn,
-};
+use super::super::{Context, Parts, StartError};
+use crate::{deliveries::Worker, egress::Egress, merchants::Ipn, push::Pusher};
 
-/// Joins the program.
-pub(crate) fn join(context: &Context, parts: &mut Parts) -> Result<(), StartError> {
+pub(super) fn join(context: &Context, parts: &mut Parts) -> Result<(), StartError> {
     let settings = &context.config.push;
     let egress = Egress::new(settings.egress.clone())
         .map_err(|fault| StartError::Part(format!("push: {fault}")))?;
