@@ -3,6 +3,7 @@
 
 mod agent;
 mod books;
+mod core_dumps;
 mod customer;
 mod goods;
 mod operator;
@@ -18,6 +19,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
+use self::core_dumps::Suspended;
 use crate::config::{Config, Faults};
 
 /// How a command ended.
@@ -119,19 +121,30 @@ pub fn main() -> Exit {
         Ok(cli) => cli,
         Err(told) => return tell(&told),
     };
-    let done = match command {
-        Command::Serve => serve::serve(&config),
-        Command::Check => check(&config),
-        Command::Agent(args) => agent::agent(&config, args),
-        Command::Operator(args) => operator::operator(&config, args),
-        Command::Stock(args) => goods::stock(&config, args),
-        Command::Catalogue(args) => goods::catalogue(&config, args),
-        Command::Customer(args) => customer::customer(&config, args),
-        Command::Partner(args) => partner::partner(&config, args),
-        Command::Trial => books::trial(&config),
-        Command::Verdict => books::verdict(&config),
-    };
-    done.unwrap_or_else(complain)
+    obey(&config, command).unwrap_or_else(complain)
+}
+
+/// Each command may have keys and PIN codes in its memory; only of `serve` may an operator want a dump.
+fn obey(config: &Path, command: Command) -> Result<Exit, Trouble> {
+    let core_dumps = Suspended::now().map_err(no_core_dumps)?;
+    match command {
+        Command::Serve => serve::serve(config, core_dumps),
+        Command::Check => check(config),
+        Command::Agent(args) => agent::agent(config, args),
+        Command::Operator(args) => operator::operator(config, args),
+        Command::Stock(args) => goods::stock(config, args),
+        Command::Catalogue(args) => goods::catalogue(config, args),
+        Command::Customer(args) => customer::customer(config, args),
+        Command::Partner(args) => partner::partner(config, args),
+        Command::Trial => books::trial(config),
+        Command::Verdict => books::verdict(config),
+    }
+}
+
+fn no_core_dumps(error: io::Error) -> Trouble {
+    Trouble::failure(format!(
+        "core dumps cannot be turned off, and they would hold keys: {error}"
+    ))
 }
 
 fn check(config: &Path) -> Result<Exit, Trouble> {

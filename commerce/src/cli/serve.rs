@@ -14,7 +14,7 @@ use tracing_subscriber::{
     Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-use super::{Exit, Trouble};
+use super::{Exit, Trouble, core_dumps::Suspended, no_core_dumps};
 use crate::{
     app::App,
     config::{Config, LogFormat, LogSettings},
@@ -22,8 +22,10 @@ use crate::{
 
 /// Runs until it is told to stop. A failure if it cannot start, if work was cut off at its end, or if
 /// a second signal cut its stop short.
-pub(super) fn serve(path: &Path) -> Result<Exit, Trouble> {
+pub(super) fn serve(path: &Path, core_dumps: Suspended) -> Result<Exit, Trouble> {
     let config = Config::load(path)?;
+    let settled = core_dumps.settle(config.process.core_dumps);
+    settled.map_err(no_core_dumps)?;
     start_log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

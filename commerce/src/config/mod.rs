@@ -23,6 +23,7 @@ pub use self::{
         http::HttpSettings,
         log::{LogFormat, LogSettings},
         office::{CookieFault, OfficeSettings},
+        process::ProcessSettings,
         push::PushSettings,
         sms::SmsSettings,
         stop::StopSettings,
@@ -77,6 +78,8 @@ sections! {
     admin: AdminSettings = sections::admin::read,
     /// What is logged, and how.
     log: LogSettings = sections::log::read,
+    /// What the process may do beside its work.
+    process: ProcessSettings = sections::process::read,
     /// The end of the program.
     stop: StopSettings = sections::stop::read,
 }

@@ -300,6 +300,52 @@ async fn what_operators_made_is_served_until_the_program_is_told_to_stop() {
     .await;
 }
 
+/// The soft and the hard limit of core dumps of a process.
+#[cfg(target_os = "linux")]
+fn core_limits(process: &str) -> (String, String) {
+    let limits = fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    let mut lines = limits.lines();
+    let line = lines.find(|line| line.starts_with("Max core file"));
+    let words: Vec<&str> = line.unwrap().split_whitespace().collect();
+    (words[4].to_owned(), words[5].to_owned())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_program_that_serves_leaves_no_core_dump_unless_it_may() {
+    let (_books, location) = databases::sqlite();
+    let folder = folder(&location);
+    let (serving, _) = serve(folder.path());
+    let zero = || "0".to_owned();
+    assert_eq!(core_limits(&serving.0.id().to_string()), (zero(), zero()));
+    drop(serving);
+    let file = folder.path().join("commerce.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}[process]\ncore_dumps = true\n")).unwrap();
+    let (serving, _) = serve(folder.path());
+    // As whoever starts the tests has it.
+    let own = core_limits("self");
+    assert_eq!(core_limits(&serving.0.id().to_string()), own);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_command_that_reads_secrets_leaves_no_core_dump() {
+    let (_books, location) = databases::sqlite();
+    let folder = folder(&location);
+    let mut command = program(folder.path());
+    // It waits for its standard input, and holds what was written there.
+    command.args(["operator", "add", "anna", "--role", "admin"]);
+    let child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = Serving(child.unwrap());
+    let id = child.0.id().to_string();
+    let began = std::time::Instant::now();
+    while core_limits(&id).0 != "0" {
+        assert!(began.elapsed().as_secs() < 30, "{:?}", core_limits(&id));
+        std::thread::yield_now();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_specifications_curl_examples_give_its_own_bytes() {
     let (books, location) = databases::sqlite();

@@ -9,6 +9,7 @@ pub(super) mod keys;
 mod listen;
 pub(super) mod log;
 pub(super) mod office;
+pub(super) mod process;
 pub(super) mod purchase;
 pub(super) mod push;
 pub(super) mod router;
