@@ -84,17 +84,16 @@ impl Holder {
     }
 }
 
-/// Adds an agent, once.
+/// Adds an agent, once; false if he was there.
 ///
 /// # Errors
 /// The database.
-pub async fn add(write: &mut Write, agent: &Id) -> Result<(), AgentError> {
+pub async fn add(write: &mut Write, agent: &Id) -> Result<bool, AgentError> {
     let insert = "INSERT INTO agent (id) VALUES ($1) ON CONFLICT (id) DO NOTHING";
     let done = sqlx::query(insert)
         .bind(agent.as_str())
         .execute(write.connection());
-    done.await.map_err(at("agent"))?;
-    Ok(())
+    Ok(done.await.map_err(at("agent"))?.rows_affected() == 1)
 }
 
 /// Whether there is such an agent.

@@ -3,12 +3,13 @@
 //! A line is written in the same change as what it tells of, so that neither is there without the
 //! other. No line holds a PIN code, a password, a key or a message's text.
 
-use std::fmt;
+use std::{fmt, fs, sync::OnceLock};
 
 use sqlx::{AnyConnection, Row as _, any::AnyRow};
 
 use crate::{
     moment::UnixMs,
+    phone::Phone,
     store::{StoreError, Write, at},
     word::Id,
 };
@@ -27,8 +28,10 @@ pub enum Who<'a> {
     Operator(&'a str),
     /// An agent, by the API.
     Agent(&'a Id),
-    /// Somebody at the machine's own prompt.
+    /// Somebody at the machine's own prompt, told by the operating system's user of this process.
     Console,
+    /// A subscriber, by a message of that phone.
+    Subscriber(&'a Phone),
     /// The service by itself.
     Service,
     /// Somebody who has not said who he is, or not truly.
@@ -41,11 +44,32 @@ impl fmt::Display for Who<'_> {
         match self {
             Self::Operator(name) => write!(f, "operator:{name}"),
             Self::Agent(id) => write!(f, "agent:{id}"),
-            Self::Console => f.write_str("console"),
+            Self::Console => write!(f, "console:{}", system_user()),
+            Self::Subscriber(phone) => write!(f, "subscriber:{}", phone.as_str()),
             Self::Service => f.write_str("service"),
             Self::Stranger => f.write_str("stranger"),
         }
     }
+}
+
+/// The user who runs this process, by the name that the machine's own list has, or else by number.
+fn system_user() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let number = rustix::process::getuid().as_raw().to_string();
+        // Where the list is kept elsewhere, in a directory service, the number is as good a name.
+        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        name_of(&users, &number).unwrap_or(number)
+    })
+}
+
+/// The name that lines such as `anna:x:1000:…` give a number.
+fn name_of(users: &str, number: &str) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _password, own) = (fields.next()?, fields.next()?, fields.next()?);
+        (own == number).then(|| name.to_owned())
+    })
 }
 
 /// One thing that was done.
@@ -155,4 +179,22 @@ fn line(row: &AnyRow) -> Result<AuditLine, StoreError> {
         subject: text(4)?,
         detail: text(5)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_at_the_prompt_is_told_by_the_name_that_the_machine_knows() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nanna:x:1000:1000::/home/anna:/bin/sh\nodd\n";
+        assert_eq!(name_of(users, "1000").as_deref(), Some("anna"));
+        assert_eq!(name_of(users, "0").as_deref(), Some("root"));
+        assert_eq!(name_of(users, "1"), None);
+        let own = Who::Console.to_string();
+        assert!(
+            own.starts_with("console:") && own.len() > "console:".len(),
+            "{own}"
+        );
+    }
 }

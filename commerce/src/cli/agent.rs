@@ -7,13 +7,15 @@ use sqlx::AnyConnection;
 
 use super::{Exit, Trouble, books::with_books, print};
 use crate::{
-    agents, clock,
+    agents,
+    audit::{self, Who},
+    clock,
     ledger::{self, Account, Entry, Line, Posted},
-    moment::Day,
+    moment::{Day, UnixMs},
     money::Vnd,
     network::Network,
     store::{Store, Write},
-    word::Id,
+    word::{Id, Reference},
 };
 
 // No Debug, as of all arguments.
@@ -119,43 +121,77 @@ async fn show(store: &Store, agent: &Id) -> Result<Exit, Trouble> {
     Ok(Exit::Success)
 }
 
-/// Makes a change and says what it was.
+/// What was changed.
+struct Changed {
+    /// What is printed of it.
+    told: String,
+    /// What the audit log has of it; nothing if all was so before.
+    line: Option<AuditLine>,
+}
+
+struct AuditLine {
+    what: &'static str,
+    agent: Id,
+    detail: String,
+}
+
+impl AuditLine {
+    fn new(what: &'static str, agent: &Id, detail: impl ToString) -> Option<Self> {
+        let (agent, detail) = (agent.clone(), detail.to_string());
+        Some(Self {
+            what,
+            agent,
+            detail,
+        })
+    }
+}
+
+/// Makes a change with its line in the audit log, and says what it was.
 async fn change(write: &mut Write, args: AgentArgs) -> Result<String, Trouble> {
-    Ok(match args {
-        AgentArgs::Show { .. } => String::new(),
+    let now = clock::now();
+    let Changed { told, line } = changed(write, args, now).await?;
+    if let Some(line) = line {
+        let subject = format!("agent:{}", line.agent);
+        let (what, detail) = (line.what, &line.detail);
+        let recorded = audit::record(write, Who::Console, what, &subject, detail, now).await;
+        recorded.map_err(Trouble::failure)?;
+    }
+    Ok(told)
+}
+
+async fn changed(write: &mut Write, args: AgentArgs, now: UnixMs) -> Result<Changed, Trouble> {
+    let (told, line) = match args {
+        AgentArgs::Show { .. } => (String::new(), None),
         AgentArgs::Add { agent } => {
             let added = agents::add(write, &agent).await;
-            added.map_err(Trouble::failure)?;
-            format!("agent {agent} is there")
+            let line = match added.map_err(Trouble::failure)? {
+                true => AuditLine::new("agent.added", &agent, ""),
+                false => None,
+            };
+            (format!("agent {agent} is there"), line)
         }
-        AgentArgs::Key { agent, ends } => {
-            refuse_unknown(write.connection(), &agent).await?;
-            let key = agents::make_key(write, &agent, clock::now()).await;
-            let key = key.map_err(Trouble::failure)?;
-            if ends.is_some() {
-                end_key(write, &agent, key.prefix(), ends).await?;
-            }
-            key.reveal().to_owned()
-        }
+        AgentArgs::Key { agent, ends } => make_key(write, agent, ends, now).await?,
         AgentArgs::EndKey {
             agent,
             prefix,
             ends,
         } => {
-            let keys = end_key(write, &agent, &prefix, ends).await?;
-            format!("{keys} keys end")
+            let keys = end_key(write, &agent, &prefix, ends, now).await?;
+            let line = AuditLine::new("agent.key_ended", &agent, with_end(&prefix, ends));
+            (format!("{keys} keys end"), line)
         }
         AgentArgs::Deposit {
             agent,
             amount,
             bank,
             reference,
-        } => deposit(write, agent, amount, bank, &reference).await?,
+        } => deposit(write, agent, amount, bank, &reference, now).await?,
         AgentArgs::Allow { agent, network } => {
             refuse_unknown(write.connection(), &agent).await?;
             let allowed = agents::allow(write, &agent, network).await;
             allowed.map_err(Trouble::failure)?;
-            format!("agent {agent} may call from {network}")
+            let line = AuditLine::new("agent.allowed", &agent, network);
+            (format!("agent {agent} may call from {network}"), line)
         }
         AgentArgs::Forbid { agent, network } => {
             let forbidden = agents::forbid(write, &agent, network).await;
@@ -163,9 +199,37 @@ async fn change(write: &mut Write, args: AgentArgs) -> Result<String, Trouble> {
                 let why = format!("agent {agent} was not bound to {network}");
                 return Err(Trouble::Failure(why));
             }
-            format!("agent {agent} may not call from {network} any more")
+            let line = AuditLine::new("agent.forbidden", &agent, network);
+            let told = format!("agent {agent} may not call from {network} any more");
+            (told, line)
         }
-    })
+    };
+    Ok(Changed { told, line })
+}
+
+/// A key's prefix, and when it ends if not at once or never.
+fn with_end(prefix: &str, ends: Option<Day>) -> String {
+    match ends {
+        Some(day) => format!("{prefix} ends {day}"),
+        None => prefix.to_owned(),
+    }
+}
+
+async fn make_key(
+    write: &mut Write,
+    agent: Id,
+    ends: Option<Day>,
+    now: UnixMs,
+) -> Result<(String, Option<AuditLine>), Trouble> {
+    refuse_unknown(write.connection(), &agent).await?;
+    let key = agents::make_key(write, &agent, now).await;
+    let key = key.map_err(Trouble::failure)?;
+    if ends.is_some() {
+        end_key(write, &agent, key.prefix(), ends, now).await?;
+    }
+    let detail = with_end(key.prefix(), ends);
+    let line = AuditLine::new("agent.key_made", &agent, detail);
+    Ok((key.reveal().to_owned(), line))
 }
 
 async fn end_key(
@@ -173,10 +237,11 @@ async fn end_key(
     agent: &Id,
     prefix: &str,
     ends: Option<Day>,
+    now: UnixMs,
 ) -> Result<u64, Trouble> {
     let at = match ends {
         Some(day) => day.end().map_err(Trouble::failure)?,
-        None => clock::now(),
+        None => now,
     };
     let ended = agents::end_key(write, agent, prefix, at).await;
     match ended.map_err(Trouble::failure)? {
@@ -194,27 +259,34 @@ async fn deposit(
     amount: Vnd,
     bank: Id,
     reference: &Id,
-) -> Result<String, Trouble> {
+    now: UnixMs,
+) -> Result<(String, Option<AuditLine>), Trouble> {
     if !amount.is_positive() {
         return Err(Trouble::failure("a deposit is more than nothing"));
     }
     refuse_unknown(write.connection(), &agent).await?;
+    // As the back office books it, so that one payment is booked once, here or there.
+    let reference = format!("deposit:{bank}:{reference}").parse::<Reference>();
+    let reference = reference.map_err(Trouble::failure)?;
     let deposit = Account::AgentDeposit(agent.clone());
     let lines = [
         Line::debit(Account::BankSettlement(bank), amount),
         Line::credit(deposit.clone(), amount),
     ];
-    // Not what sales and purchases call their entries.
-    let reference = format!("deposit:{reference}").parse();
-    let reference = reference.map_err(Trouble::failure)?;
-    let entry = Entry::new(reference, clock::now(), lines).map_err(Trouble::failure)?;
+    let entry = Entry::new(reference.clone(), now, lines).map_err(Trouble::failure)?;
     let posted = ledger::post(write, &entry)
         .await
         .map_err(Trouble::failure)?;
     let balance = ledger::balance(write.connection(), &deposit).await;
     let balance = balance.map_err(Trouble::failure)?;
     Ok(match posted {
-        Posted::New => format!("booked; agent {agent} has {balance}"),
-        Posted::Stands => format!("was booked before; agent {agent} has {balance}"),
+        Posted::New => {
+            let line = AuditLine::new("agent.deposit", &agent, format!("{amount} as {reference}"));
+            (format!("booked; agent {agent} has {balance}"), line)
+        }
+        Posted::Stands => {
+            let told = format!("was booked before; agent {agent} has {balance}");
+            (told, None)
+        }
     })
 }

@@ -15,12 +15,14 @@ use super::{
     print,
 };
 use crate::{
+    audit::{self, Who},
     catalogue::{self, CardType, Category},
     clock,
     config::{Config, Table, read_file},
     moment::Day,
     money::Vnd,
     stock::{self, CardFile, FILE_BYTES_MAX, FileFault, StockError},
+    store::Write,
     word::{CardTypeId, Id},
 };
 
@@ -76,7 +78,8 @@ fn import(config: &Path, card_type: &CardTypeId, path: &Path) -> Result<Exit, Tr
     let file = File::open(path).map_err(unread)?;
     let limited = file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
     limited.map_err(unread)?;
-    let today = Day::of(clock::now()).map_err(Trouble::failure)?;
+    let now = clock::now();
+    let today = Day::of(now).map_err(Trouble::failure)?;
     let file = CardFile::parse(&bytes, today).map_err(|fault| of_file(path, &fault))?;
     with_books_at(&config.store, async |store| {
         let mut write = store.write().await.map_err(Trouble::failure)?;
@@ -85,10 +88,23 @@ fn import(config: &Path, card_type: &CardTypeId, path: &Path) -> Result<Exit, Tr
             StockError::File(fault) => of_file(path, &fault),
             error => Trouble::failure(error),
         })?;
+        let detail = format!("{cards} cards");
+        record(&mut write, "stock.imported", card_type.as_str(), &detail).await?;
         write.commit().await.map_err(Trouble::failure)?;
         print(format_args!("{cards} cards of {card_type} are in stock"))?;
         Ok(Exit::Success)
     })
+}
+
+/// An audit line about a card type, a category or an agent.
+async fn record(
+    write: &mut Write,
+    what: &'static str,
+    subject: &str,
+    detail: &str,
+) -> Result<(), Trouble> {
+    let recorded = audit::record(write, Who::Console, what, subject, detail, clock::now()).await;
+    recorded.map_err(Trouble::failure)
 }
 
 /// A line for each line that is no card.
@@ -143,10 +159,26 @@ fn put(config: &Path, file: &Path) -> Result<Exit, Trouble> {
         for category in &listed.categories {
             let put = catalogue::put_category(&mut write, category).await;
             put.map_err(Trouble::failure)?;
+            let subject = format!("category:{}", category.code);
+            record(
+                &mut write,
+                "catalogue.category",
+                &subject,
+                &category.name.to_string(),
+            )
+            .await?;
         }
         for card_type in &listed.card_types {
             let put = catalogue::put_card_type(&mut write, card_type).await;
             put.map_err(|error| Trouble::Failure(format!("{}: {error}", card_type.id)))?;
+            let detail = offered(card_type);
+            record(
+                &mut write,
+                "catalogue.card_type",
+                card_type.id.as_str(),
+                &detail,
+            )
+            .await?;
         }
         write.commit().await.map_err(Trouble::failure)?;
         let (categories, card_types) = (listed.categories.len(), listed.card_types.len());
@@ -155,6 +187,13 @@ fn put(config: &Path, file: &Path) -> Result<Exit, Trouble> {
         ))?;
         Ok(Exit::Success)
     })
+}
+
+/// What may change of a card type.
+fn offered(card_type: &CardType) -> String {
+    let on_sale = if card_type.on_sale { "on" } else { "off" };
+    let (price, low_stock) = (card_type.sell_value, card_type.low_stock);
+    format!("{on_sale} sale at {price}, low below {low_stock}")
 }
 
 /// Categories stand in the order of the file.
@@ -205,6 +244,8 @@ fn price(config: &Path, agent: &Id, card_type: &CardTypeId, amount: Vnd) -> Resu
         refuse_unknown(write.connection(), agent).await?;
         let put = catalogue::put_agent_price(&mut write, agent, card_type, amount).await;
         put.map_err(Trouble::failure)?;
+        let (subject, detail) = (format!("agent:{agent}"), format!("{card_type} at {amount}"));
+        record(&mut write, "agent.price", &subject, &detail).await?;
         write.commit().await.map_err(Trouble::failure)?;
         print(format_args!("agent {agent} pays {amount} for {card_type}"))?;
         Ok(Exit::Success)

@@ -5,7 +5,13 @@ use super::{
     record::{self, Turn},
     step,
 };
-use crate::{moment::UnixMs, seal::Keys, store::Write, word::Id};
+use crate::{
+    audit::{self, Who},
+    moment::UnixMs,
+    seal::Keys,
+    store::Write,
+    word::Id,
+};
 
 /// What he has found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +24,19 @@ pub enum Settlement {
     AskAgain,
 }
 
-/// Lets a purchase in [`State::ManualReview`] go on, in a change that also holds the audit of it.
+impl Settlement {
+    /// As the audit log and forms have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Debited => "debited",
+            Self::NotDebited => "not-debited",
+            Self::AskAgain => "ask-again",
+        }
+    }
+}
+
+/// Lets a purchase in [`State::ManualReview`] go on, because an operator of that name says so for a reason,
+/// and writes it into the audit log.
 ///
 /// # Errors
 /// It is not there, or not in that state.
@@ -27,7 +45,8 @@ pub async fn settle(
     keys: &Keys,
     id: &Id,
     settlement: Settlement,
-    who: &str,
+    operator: &str,
+    reason: &str,
     now: UnixMs,
 ) -> Result<Purchase, PurchaseError> {
     let found = record::find(write.connection(), id).await?;
@@ -49,7 +68,10 @@ pub async fn settle(
     };
     let turn = Turn::to(to)
         .because(Why::Settled)
-        .saying(format!("by {who}"));
+        .saying(format!("by {operator}"));
     step::go(write, keys, &mut purchase, turn, now).await?;
+    let (who, subject) = (Who::Operator(operator), format!("purchase:{id}"));
+    let detail = format!("{}: {reason}", settlement.word());
+    audit::record(write, who, "purchase.resolved", &subject, &detail, now).await?;
     Ok(purchase)
 }

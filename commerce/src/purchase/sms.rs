@@ -1,5 +1,7 @@
 //! What a subscriber's message does: all of it in the change that its reception belongs to, so that a
 //! message that is handed over twice does nothing twice.
+//!
+//! A card code is sent again with a line in the audit log, in the same change.
 
 use zeroize::Zeroizing;
 
@@ -12,6 +14,7 @@ use super::{
     texts,
 };
 use crate::{
+    audit,
     intake::Command,
     moment::UnixMs,
     outgoing,
@@ -150,6 +153,10 @@ async fn send_card_again(
     let state = purchase.state;
     let detail = "the card code was asked for again";
     add_event(write, purchase, Some(state), detail, now).await?;
+    let subscriber = audit::Who::Subscriber(&purchase.phone);
+    let subject = stock::audit_subject(&card.card_type, &card.serial);
+    let detail = format!("purchase {}", purchase.id);
+    audit::record(write, subscriber, "card.sent_again", &subject, &detail, now).await?;
     notice::send_card(write, keys, purchase, card, now).await?;
     Ok(true)
 }

@@ -81,6 +81,11 @@ pub struct Card {
     pub account_no: Option<AccountNo>,
 }
 
+/// How the audit log names a card.
+pub fn audit_subject(card_type: &CardTypeId, serial: &Serial) -> String {
+    format!("card:{card_type}:{}", serial.key())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ mod reseal;
 mod reserve;
 mod watch;
 
-pub use card::{AccountNo, Card, Serial};
+pub use card::{AccountNo, Card, Serial, audit_subject};
 pub use file::{
     CardFile, FILE_BYTES_MAX, FILE_CARDS_MAX, FileFault, LINE_FAULTS_MAX, LineFault, LineReason,
 };

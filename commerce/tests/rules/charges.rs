@@ -1,6 +1,7 @@
 //! What is not known of a charge is asked and not guessed, and a purchase goes on wherever it was left.
 
 use commerce::{
+    audit::{self, AuditFilter},
     outgoing,
     port::Charged,
     purchase::{self, Settlement, State, Why},
@@ -22,9 +23,17 @@ const POLLS_MAX: usize = 400;
 
 async fn settle(town: &Town, id: &Id, settlement: Settlement) {
     let mut write = town.store.write().await.unwrap();
-    purchase::settle(&mut write, &keys(), id, settlement, "lan", town.now())
-        .await
-        .unwrap();
+    purchase::settle(
+        &mut write,
+        &keys(),
+        id,
+        settlement,
+        "lan",
+        "asked the bank",
+        town.now(),
+    )
+    .await
+    .unwrap();
     write.commit().await.unwrap();
 }
 
@@ -226,8 +235,17 @@ on_both! {
         town.assert_sound().await;
         let (keys, now) = (keys(), town.now());
         let mut write = town.store.write().await.unwrap();
-        let twice = purchase::settle(&mut write, &keys, &id, Settlement::Debited, "lan", now);
+        let twice = purchase::settle(&mut write, &keys, &id, Settlement::Debited, "lan", "", now);
         assert!(twice.await.is_err());
+        drop(write);
+        let mut read = town.store.read().await.unwrap();
+        let lines = audit::list(&mut read, &AuditFilter::default(), None, 9).await.unwrap();
+        let told: Vec<_> = lines.iter().map(|line| line.detail.as_str()).collect();
+        assert_eq!(told, ["not-debited: asked the bank", "ask-again: asked the bank"]);
+        for line in &lines {
+            assert_eq!((line.who.as_str(), line.what.as_str()), ("operator:lan", "purchase.resolved"));
+            assert_eq!(line.subject, format!("purchase:{id}"));
+        }
     }
 
     async fn a_card_that_cannot_be_opened_waits_for_its_key_and_is_given_back_without_it(

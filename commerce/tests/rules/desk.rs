@@ -120,7 +120,7 @@ impl Desk {
         let filter = AuditFilter::default();
         let lines = audit::list(&mut read, &filter, None, 200).await.unwrap();
         let lines = lines.iter().filter(|line| line.what != "login");
-        let lines = lines.filter(|line| line.who != "console");
+        let lines = lines.filter(|line| !line.who.starts_with("console:"));
         lines
             .map(|line| {
                 format!(

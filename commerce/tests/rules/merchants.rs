@@ -257,7 +257,8 @@ on_both! {
         assert_eq!(purchase.state, State::ManualReview);
         let mut write = store.write().await.unwrap();
         let (keys, debited) = (keys(), Settlement::Debited);
-        let settled = purchase::settle(&mut write, &keys, &purchase.id, debited, "anna", till.now());
+        let (id, now) = (&purchase.id, till.now());
+        let settled = purchase::settle(&mut write, &keys, id, debited, "anna", "asked", now);
         settled.await.unwrap();
         write.commit().await.unwrap();
         till.pass(10_000);

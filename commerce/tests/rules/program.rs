@@ -8,6 +8,7 @@ use std::{
 };
 
 use commerce::{
+    audit::{self, AuditFilter},
     moment::UnixMs,
     store::{Location, Store},
 };
@@ -211,6 +212,61 @@ async fn a_verdict_names_what_does_not_agree() {
             out.ends_with("WRONG: fees has not what its postings make\n"),
             "{out}"
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_changed_at_the_prompt_is_told_in_the_audit_log_with_its_user() {
+    on_each(async |location| {
+        let folder = folder(&location);
+        let folder = folder.path();
+        done(folder, &catalogue());
+        for _ in 0..2 {
+            done(folder, "agent add a");
+            done(folder, "agent deposit a 20000 --bank vcb --reference FT1");
+        }
+        let cards = "CARDSERIESNO,CARDPINCODE,CARDEXPIREDATE\nS1,secret-1,2099-12-30\n";
+        fs::write(folder.join("cards.csv"), cards).unwrap();
+        done(folder, "stock import MOBI10 cards.csv");
+        refused(folder, "stock import MOBI10 cards.csv");
+        done(folder, "catalogue price a MOBI10 9450");
+        let key = done(folder, "agent key a --ends 2099-12-31");
+        let prefix = &key[..8];
+        done(folder, &format!("agent end-key a {prefix}"));
+        done(folder, "agent allow a 203.0.113.0/24");
+        done(folder, "agent forbid a 203.0.113.0/24");
+        done(folder, "agent show a");
+        let store = Store::open(&location).await.unwrap();
+        let mut read = store.read().await.unwrap();
+        let lines = audit::list(&mut read, &AuditFilter::default(), None, 100).await;
+        drop(read);
+        store.close().await;
+        let mut lines = lines.unwrap();
+        lines.reverse();
+        // Whoever runs the tests.
+        let id = Command::new("id").args(["--user", "--name"]).output();
+        let user = String::from_utf8(id.unwrap().stdout).unwrap();
+        let who = format!("console:{}", user.trim_end());
+        assert!(lines.iter().all(|line| line.who == who), "{lines:?}");
+        let told = lines.iter().map(|line| {
+            let (what, subject, detail) = (&line.what, &line.subject, &line.detail);
+            format!("{what} {subject} {detail}")
+        });
+        let told: Vec<String> = told.filter(|line| !line.contains("category:")).collect();
+        let expected = [
+            "catalogue.card_type MOBI10 on sale at 9500.00, low below 100".to_owned(),
+            "catalogue.card_type MOBI100 on sale at 95000.00, low below 100".to_owned(),
+            "agent.added agent:a ".to_owned(),
+            "agent.deposit agent:a 20000.00 as deposit:vcb:FT1".to_owned(),
+            "stock.imported MOBI10 1 cards".to_owned(),
+            "agent.price agent:a MOBI10 at 9450.00".to_owned(),
+            format!("agent.key_made agent:a {prefix} ends 2099-12-31"),
+            format!("agent.key_ended agent:a {prefix}"),
+            "agent.allowed agent:a 203.0.113.0/24".to_owned(),
+            "agent.forbidden agent:a 203.0.113.0/24".to_owned(),
+        ];
+        assert_eq!(told, expected);
     })
     .await;
 }

@@ -1,6 +1,7 @@
 //! Purchases: what a subscriber does, and what he gets for it.
 
 use commerce::{
+    audit::{self, AuditFilter},
     customers::{self, CustomerError, CustomerState, Registered},
     intake::Command,
     money::Vnd,
@@ -331,6 +332,17 @@ on_both! {
         assert_eq!(town.handsets.last(BINH), "Quy khach chua co giao dich nao.");
         let noted = "SELECT COUNT(*) FROM purchase_event WHERE detail LIKE '%asked for again'";
         assert_eq!(town.count(noted).await, 5);
+        let filter = AuditFilter { what: Some("card.sent_again".to_owned()), ..AuditFilter::default() };
+        let mut read = town.store.read().await.unwrap();
+        let views = audit::list(&mut read, &filter, None, 9).await.unwrap();
+        drop(read);
+        assert_eq!(views.len(), 5);
+        let purchase = town.last(ANNA).await.id;
+        for view in views {
+            assert_eq!(view.who, format!("subscriber:{ANNA}"));
+            assert_eq!(view.subject, "card:MOBI10:S000");
+            assert_eq!(view.detail, format!("purchase {purchase}"));
+        }
         assert_eq!(town.bank.calls(), ["charge"]);
         town.assert_bank_agrees().await;
     }

@@ -49,7 +49,7 @@ pub(crate) async fn code(
     let keys = &desk.office.keys;
     let found = stock::handed_out_card(write.connection(), keys, &card_type, &serial).await?;
     let (_, card) = found.ok_or(Failure::Missing("sold card"))?;
-    let subject = subject(&card_type, &serial);
+    let subject = stock::audit_subject(&card_type, &serial);
     let now = desk.now();
     audit::record(
         &mut write,
@@ -66,10 +66,6 @@ pub(crate) async fn code(
 
 fn name(card_type: &str, serial: &str) -> Result<(CardTypeId, Serial), Failure> {
     Ok((named(card_type, "card")?, named(serial, "card")?))
-}
-
-fn subject(card_type: &CardTypeId, serial: &Serial) -> String {
-    format!("card:{card_type}:{}", serial.key())
 }
 
 /// The page of whatever took the card, and its name.
@@ -94,7 +90,7 @@ async fn page(
     let card = cards::find(&mut read, card_type, serial).await?;
     let card = card.ok_or(Failure::Missing("card"))?;
     let filter = AuditFilter {
-        subject: Some(subject(card_type, serial)),
+        subject: Some(stock::audit_subject(card_type, serial)),
         ..AuditFilter::default()
     };
     let views = audit::list(&mut read, &filter, None, VIEWS_SHOWN).await?;

@@ -5,7 +5,6 @@ use axum::{extract::State as Shared, response::Response};
 use maud::{Markup, html};
 
 use crate::{
-    audit,
     moment::UnixMs,
     office::{
         Desk,
@@ -26,22 +25,19 @@ use crate::{
     word::Id,
 };
 
-/// What an operator can decide, as the form names it, as its button does, and what he says by it.
-const SETTLEMENTS: [(&str, &str, &str, Settlement); 3] = [
+/// What an operator can decide, as its button names it, and what he says by it.
+const SETTLEMENTS: [(&str, &str, Settlement); 3] = [
     (
-        "debited",
         "Settle as paid",
         "The bank has debited the customer and keeps the money: he gets what he has paid for.",
         Settlement::Debited,
     ),
     (
-        "not-debited",
         "Settle as refunded",
         "The customer has his money, because it was never debited or was given back.",
         Settlement::NotDebited,
     ),
     (
-        "ask-again",
         "Ask the bank again",
         "Nothing is known yet; the same charge is asked about once more.",
         Settlement::AskAgain,
@@ -250,9 +246,9 @@ fn ways_out(visitor: &Visitor, id: &Id) -> Markup {
         form .stack method="post" action={ "/office/purchases/" (id) "/resolve" } {
             (form_token(visitor))
             (needed("reason", "Reason", "what you found out, and from whom"))
-            @for (word, label, what, _) in SETTLEMENTS {
+            @for (label, what, settlement) in SETTLEMENTS {
                 div .choice {
-                    button type="submit" name="way_out" value=(word) { (label) }
+                    button type="submit" name="way_out" value=(settlement.word()) { (label) }
                     p .hint { (what) }
                 }
             }
@@ -269,15 +265,12 @@ pub(crate) async fn resolve(
     let id: Id = named(&id, "purchase")?;
     let (reason, way_out) = (posted.form.reason()?, posted.form.text("way_out"));
     let mut settlements = SETTLEMENTS.into_iter();
-    let settlement = settlements.find(|(word, ..)| *word == way_out);
-    let (word, _, _, settlement) =
+    let settlement = settlements.find(|(.., settlement)| settlement.word() == way_out);
+    let (.., settlement) =
         settlement.ok_or_else(|| Failure::Wrong("There is no such way out".to_owned()))?;
     let (keys, name, now) = (&desk.office.keys, posted.visitor.name(), desk.now());
     let mut write = desk.office.store.write().await?;
-    purchase::settle(&mut write, keys, &id, settlement, name, now).await?;
-    let (who, subject) = (posted.visitor.who(), format!("purchase:{id}"));
-    let detail = format!("{word}: {reason}");
-    audit::record(&mut write, who, "purchase.resolved", &subject, &detail, now).await?;
+    purchase::settle(&mut write, keys, &id, settlement, name, reason, now).await?;
     write.commit().await?;
     let path = format!("/office/purchases/{id}");
     Ok(layout::redirect(&link(&path, &[("done", "resolved")])))
