@@ -216,44 +216,6 @@ pub async fn registered_by_day(
     rows.iter().map(day).collect()
 }
 
-/// Seals up to so many accounts anew that are under another key than the current, and says how many.
-/// Nothing is left once it is none.
-///
-/// # Errors
-/// A key is not here, or a seal does not fit.
-pub async fn reseal(
-    write: &mut Write,
-    keys: &Keys,
-    customers_max: u32,
-) -> Result<usize, CustomerError> {
-    let select = "SELECT phone FROM customer WHERE account_key <> $1 LIMIT $2";
-    let rows = sqlx::query(select)
-        .bind(keys.current().id().to_string())
-        .bind(i64::from(customers_max))
-        .fetch_all(write.connection());
-    let rows = rows.await.map_err(at("customer"))?;
-    for row in &rows {
-        let phone: String = row.try_get(0).map_err(at("customer"))?;
-        let phone = phone.parse().map_err(|_| unfit("a phone that is none"))?;
-        reseal_one(write, keys, &phone).await?;
-    }
-    Ok(rows.len())
-}
-
-async fn reseal_one(write: &mut Write, keys: &Keys, phone: &Phone) -> Result<(), CustomerError> {
-    let opened = account(write.connection(), keys, phone).await?;
-    let key = keys.current();
-    let sealed = envelope::seal(key, &context(phone), opened.reveal().as_bytes());
-    let update = "UPDATE customer SET account = $2, account_key = $3 WHERE phone = $1";
-    let updated = sqlx::query(update)
-        .bind(phone.as_str())
-        .bind(sealed.map_err(wrong(phone))?)
-        .bind(key.id().to_string())
-        .execute(write.connection());
-    updated.await.map_err(at("customer"))?;
-    Ok(())
-}
-
 fn read(phone: &Phone, row: &AnyRow) -> Result<Customer, CustomerError> {
     let word = |column| row.try_get::<String, _>(column).map_err(at("customer"));
     Ok(Customer {
@@ -264,7 +226,7 @@ fn read(phone: &Phone, row: &AnyRow) -> Result<Customer, CustomerError> {
     })
 }
 
-fn context(phone: &Phone) -> Vec<u8> {
+pub(crate) fn context(phone: &Phone) -> Vec<u8> {
     format!("account {phone}").into_bytes()
 }
 

@@ -33,6 +33,7 @@ pub mod phone;
 pub mod port;
 pub mod purchase;
 pub mod push;
+pub mod reseal;
 pub mod rate;
 pub mod router;
 pub mod s2sell;

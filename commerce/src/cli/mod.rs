@@ -8,6 +8,7 @@ mod customer;
 mod goods;
 mod operator;
 mod partner;
+mod reseal;
 mod serve;
 
 use std::{
@@ -109,6 +110,9 @@ enum Command {
     /// Partners who get subscribers' messages, and what could not be delivered to them.
     #[command(subcommand)]
     Partner(partner::PartnerArgs),
+    /// Seal all that is sealed under an earlier key anew under the current one. May run while the program
+    /// serves, and again after it was broken off. Exit code 0 only if everything could be opened.
+    Reseal,
     /// Print the trial balance. Exit code 0 only if it sums to zero and no account is wrong.
     Trial,
     /// Say whether books, stock and sales agree, a line each. Exit code 0 only if all do.
@@ -136,6 +140,7 @@ fn obey(config: &Path, command: Command) -> Result<Exit, Trouble> {
         Command::Catalogue(args) => goods::catalogue(config, args),
         Command::Customer(args) => customer::customer(config, args),
         Command::Partner(args) => partner::partner(config, args),
+        Command::Reseal => reseal::reseal(config),
         Command::Trial => books::trial(config),
         Command::Verdict => books::verdict(config),
     }

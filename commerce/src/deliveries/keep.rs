@@ -4,13 +4,9 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, Row as _};
 
-use super::{
-    DeliveryError, Kind,
-    queue::{context, id, seal_error},
-};
+use super::Kind;
 use crate::{
     moment::UnixMs,
-    seal::{Keys, envelope},
     store::{StoreError, Write, at},
 };
 
@@ -81,40 +77,6 @@ pub async fn forget(write: &mut Write, ended_before: UnixMs, max: u32) -> Result
         .bind(i64::from(max))
         .execute(write.connection());
     Ok(deleted.await.map_err(at("delivery"))?.rows_affected())
-}
-
-/// Seals up to so many payloads anew that are under another key than the current, and says how many.
-/// Nothing is left once it is none.
-///
-/// # Errors
-/// A key is not here, or a seal does not fit.
-pub async fn reseal(write: &mut Write, keys: &Keys, max: u32) -> Result<usize, DeliveryError> {
-    let current = keys.current();
-    let select = "SELECT number, kind, target, guid, payload FROM delivery
-        WHERE payload_key <> $1 LIMIT $2";
-    let rows = sqlx::query(select)
-        .bind(current.id().to_string())
-        .bind(i64::from(max))
-        .fetch_all(write.connection());
-    let rows = rows.await.map_err(at("delivery"))?;
-    for row in &rows {
-        let kind: String = row.try_get(1).map_err(at("delivery"))?;
-        let (target, guid) = (id(row, 2)?, id(row, 3)?);
-        let context = context(Kind::of_word(&kind)?, &target, &guid);
-        let sealed: Vec<u8> = row.try_get(4).map_err(at("delivery"))?;
-        let payload = envelope::open(keys, &context, &sealed);
-        let sealed = payload.and_then(|text| envelope::seal(current, &context, text.as_bytes()));
-        // It may have been wiped since it was read.
-        let update = "UPDATE delivery SET payload = $2, payload_key = $3
-            WHERE number = $1 AND payload IS NOT NULL";
-        let updated = sqlx::query(update)
-            .bind(row.try_get::<i64, _>(0).map_err(at("delivery"))?)
-            .bind(sealed.map_err(|fault| seal_error(&target, &guid, fault))?)
-            .bind(current.id().to_string())
-            .execute(write.connection());
-        updated.await.map_err(at("delivery"))?;
-    }
-    Ok(rows.len())
 }
 
 /// What waits and what is dead.

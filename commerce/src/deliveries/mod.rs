@@ -28,10 +28,11 @@ use zeroize::Zeroizing;
 
 use crate::{moment::UnixMs, seal::SealFault, store::StoreError, word::Id};
 
-pub use keep::{Figures, Retention, figures, forget, reseal, wipe};
+pub use keep::{Figures, Retention, figures, forget, wipe};
 pub use letters::{
     Delivery, Filter, LIST_MAX, Reason, ReasonFault, State, drop, find, list, replay, replay_dead,
 };
+pub(crate) use queue::context;
 pub use queue::{PAYLOAD_BYTES_MAX, Parcel, Queued, WAITING_MAX, queue};
 pub use worker::{CALLS_MAX, CALLS_PER_TARGET_MAX, Clock, Ended, LEASE, Worker};
 
@@ -59,7 +60,7 @@ impl Kind {
         }
     }
 
-    fn of_word(word: &str) -> Result<Self, StoreError> {
+    pub(crate) fn of_word(word: &str) -> Result<Self, StoreError> {
         let mut all = Self::ALL.into_iter();
         let kind = all.find(|kind| kind.word() == word);
         kind.ok_or_else(|| unfit("a kind that is none"))

@@ -305,7 +305,7 @@ pub(super) async fn end(
 }
 
 /// None of the three holds a blank.
-pub(super) fn context(kind: Kind, target: &Id, guid: &Id) -> Vec<u8> {
+pub(crate) fn context(kind: Kind, target: &Id, guid: &Id) -> Vec<u8> {
     format!("delivery {} {target} {guid}", kind.word()).into_bytes()
 }
 

@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 pub use command::Command;
 pub use grammar::{Grammar, GrammarFault, GrammarWords, TEXT_LENGTH_MAX};
 pub use handle::{Delivery, Handle, HandleError, Handled, Handling, Mo, Receipt};
+pub(crate) use record::context;
 pub use record::forget;
 
 use crate::{

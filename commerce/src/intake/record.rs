@@ -231,7 +231,7 @@ pub async fn forget(write: &mut Write, before: UnixMs, rows_max: u32) -> Result<
     Ok(forgotten)
 }
 
-fn context(id: &str) -> Vec<u8> {
+pub(crate) fn context(id: &str) -> Vec<u8> {
     format!("mo {id}").into_bytes()
 }
 

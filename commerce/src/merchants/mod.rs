@@ -20,9 +20,10 @@ mod secret;
 pub use api::{Api, router};
 pub use ipn::Ipn;
 pub use limits::{Amounts, AmountsFault};
+pub(crate) use record::context;
 pub use record::{
     MERCHANTS_MAX, Merchant, MerchantName, RETURN_PREFIXES_MAX, Registration, SECRET_OVERLAP, add,
-    change_secret, find, list, reseal, set_active,
+    change_secret, find, list, set_active,
 };
 pub use return_url::{ReturnPrefix, ReturnUrl, ReturnUrlFault};
 pub use secret::{Secret, SecretFault, Secrets, Signature};

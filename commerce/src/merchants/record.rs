@@ -175,40 +175,6 @@ pub async fn change_secret(
     Ok(made)
 }
 
-/// Seals the secrets of up to so many merchants anew that are under another key than the current, and says
-/// how many. Nothing is left once it is none.
-///
-/// # Errors
-/// A key is not here, or a seal does not fit.
-pub async fn reseal(write: &mut Write, keys: &Keys, max: u32) -> Result<usize, MerchantError> {
-    let current = keys.current().id().to_string();
-    let select = "SELECT secret, previous_secret, id FROM merchant WHERE secret_key <> $1 LIMIT $2";
-    let rows = sqlx::query(select)
-        .bind(&current)
-        .bind(i64::from(max))
-        .fetch_all(write.connection());
-    let rows = rows.await.map_err(at("merchant"))?;
-    for row in &rows {
-        let id: Id = text(row, 2)?
-            .parse()
-            .map_err(|_| unfit("an id that is none"))?;
-        let anew = |column| -> Result<Option<Vec<u8>>, MerchantError> {
-            let secret = secret(keys, &id, row, column)?;
-            secret.map(|secret| seal(keys, &id, &secret)).transpose()
-        };
-        let update = "UPDATE merchant SET secret = $2, previous_secret = $3, secret_key = $4
-            WHERE id = $1";
-        let updated = sqlx::query(update)
-            .bind(id.as_str())
-            .bind(anew(0)?)
-            .bind(anew(1)?)
-            .bind(&current)
-            .execute(write.connection());
-        updated.await.map_err(at("merchant"))?;
-    }
-    Ok(rows.len())
-}
-
 const COLUMNS: &str = "secret, previous_secret, id, name, ipn_url, plain_http, return_prefixes,
     amount_min, amount_max, active, why, previous_until_ms, made_at_ms";
 
@@ -305,7 +271,7 @@ fn seal(keys: &Keys, id: &Id, secret: &Secret) -> Result<Vec<u8>, MerchantError>
     sealed.map_err(|fault| seal_error(id, fault))
 }
 
-fn context(id: &Id) -> Vec<u8> {
+pub(crate) fn context(id: &Id) -> Vec<u8> {
     format!("merchant {id}").into_bytes()
 }
 

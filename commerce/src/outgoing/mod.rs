@@ -15,8 +15,8 @@
 mod queue;
 mod worker;
 
-pub(crate) use queue::count_since;
 pub use queue::{FORGOTTEN_MAX, Receipt, State, TEXT_BYTES_MAX, forget, queue, receipt, state};
+pub(crate) use queue::{context, count_since};
 pub use worker::{run, work};
 
 use crate::{seal::SealFault, store::StoreError, word::Id};

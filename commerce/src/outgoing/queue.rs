@@ -190,7 +190,7 @@ pub async fn forget(write: &mut Write, before: UnixMs) -> Result<u64, OutgoingEr
     Ok(deleted.await.map_err(at("outgoing"))?.rows_affected())
 }
 
-pub(super) fn context(id: &Id) -> Vec<u8> {
+pub(crate) fn context(id: &Id) -> Vec<u8> {
     format!("sms {id}").into_bytes()
 }
 

@@ -13,9 +13,10 @@ mod secret;
 mod webhook;
 
 pub use filter::{Filter, FilterFault, Keyword, Prefix, ServiceNumber};
+pub(crate) use partner::context;
 pub use partner::{
     Description, NETWORKS_MAX, PARTNERS_MAX, Partner, PartnerKind, Registration, SECRET_OVERLAP,
-    ServiceName, Signing, add, change_secret, change_url, list, reseal, set_active,
+    ServiceName, Signing, add, change_secret, change_url, list, set_active,
 };
 pub use pusher::Pusher;
 pub use route::{Mo, route};

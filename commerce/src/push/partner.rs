@@ -263,38 +263,6 @@ pub async fn change_secret(
     Ok(made)
 }
 
-/// Seals the secrets of up to so many partners anew that are under another key than the current, and says
-/// how many. Nothing is left once it is none.
-///
-/// # Errors
-/// A key is not here, or a seal does not fit.
-pub async fn reseal(write: &mut Write, keys: &Keys, max: u32) -> Result<usize, PushError> {
-    let current = keys.current().id().to_string();
-    let select = "SELECT secret, previous_secret, id FROM partner WHERE secret_key <> $1 LIMIT $2";
-    let rows = sqlx::query(select)
-        .bind(&current)
-        .bind(i64::from(max))
-        .fetch_all(write.connection());
-    let rows = rows.await.map_err(at("partner"))?;
-    for row in &rows {
-        let id = id(row, 2)?;
-        let anew = |column| -> Result<Option<Vec<u8>>, PushError> {
-            let secret = secret(keys, &id, row, column)?;
-            secret.map(|secret| seal(keys, &id, &secret)).transpose()
-        };
-        let update = "UPDATE partner SET secret = $2, previous_secret = $3, secret_key = $4
-            WHERE id = $1";
-        let updated = sqlx::query(update)
-            .bind(id.as_str())
-            .bind(anew(0)?)
-            .bind(anew(1)?)
-            .bind(&current)
-            .execute(write.connection());
-        updated.await.map_err(at("partner"))?;
-    }
-    Ok(rows.len())
-}
-
 const COLUMNS: &str =
     "secret, previous_secret, id, kind, url, plain_http, networks, number, keyword,
     prefix, service, description, active, why, previous_until_ms, made_at_ms";
@@ -427,7 +395,7 @@ fn seal(keys: &Keys, id: &Id, secret: &Secret) -> Result<Vec<u8>, PushError> {
     sealed.map_err(|fault| seal_error(id, fault))
 }
 
-fn context(id: &Id) -> Vec<u8> {
+pub(crate) fn context(id: &Id) -> Vec<u8> {
     format!("partner {id}").into_bytes()
 }
 

@@ -87,6 +87,12 @@ pub(crate) fn open(
     Ok(Zeroizing::new(text.to_owned()))
 }
 
+/// Which key something is sealed with; nothing if it is not sealed as here.
+pub(crate) fn key_of(sealed: &[u8]) -> Option<KeyId> {
+    let (id, _) = fields(sealed.get(..HEAD_BYTES)?)?;
+    Some(id)
+}
+
 fn fields(head: &[u8]) -> Option<(KeyId, [u8; NONCE_LEN])> {
     let (&FORM, rest) = head.split_first()? else {
         return None;

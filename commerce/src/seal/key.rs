@@ -2,7 +2,7 @@
 //!
 //! A key comes from the environment or a file, is never shown, and is wiped from memory with its last
 //! holder. A card names its key by the [`KeyId`] and never holds it. To change keys, the new one
-//! becomes the current and the old one a previous one, until [`crate::stock::reseal`] finds no card
+//! becomes the current and the old one a previous one, until [`crate::reseal`] finds nothing
 //! under it.
 
 use std::{env, fmt, fs, path::PathBuf, sync::Arc};

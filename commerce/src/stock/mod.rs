@@ -14,7 +14,6 @@ mod card;
 mod file;
 mod import;
 mod levels;
-mod reseal;
 mod reserve;
 mod watch;
 
@@ -24,7 +23,6 @@ pub use file::{
 };
 pub use import::import;
 pub use levels::{Level, levels};
-pub use reseal::reseal;
 pub use reserve::{extend, hand_out, handed_out, handed_out_card, release, reserve};
 pub use watch::StockWatch;
 

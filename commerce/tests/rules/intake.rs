@@ -14,6 +14,7 @@ use commerce::{
         Receipt, Settings,
     },
     moment::UnixMs,
+    reseal::{Table, reseal},
     seal::Keys,
     store::{Store, StoreError, Write},
 };
@@ -25,7 +26,8 @@ use crate::{
     books::NOW,
     databases::on_both,
     fake_router::{FakeRouter, lock, proto},
-    shop::{id, keys, second_keys},
+    reseal::all_anew,
+    shop::{id, keys, rotated_keys, second_keys},
 };
 use proto::{
     Address, BankEvent, BankEventKind, Event, MessageState, MobileOriginated, Money,
@@ -492,6 +494,23 @@ on_both! {
         let rows = rows(&store).await;
         assert_eq!(rows[1].1, "failed");
         assert!(rows[1].2.contains("add it as a previous key"), "{}", rows[1].2);
+    }
+
+    async fn messages_are_compared_after_a_change_of_the_key(store: Store) {
+        let fake = FakeRouter::started();
+        let clerk = Arc::default();
+        let running = Running::start(&fake, &store, &clerk);
+        fake.script.bring(mo(1, "84912345678", "MUA MOBI100"));
+        fake.script.until_acknowledged(1).await;
+        running.stop().await;
+        let came_of = reseal(&store, &rotated_keys(), Table::Received).await;
+        assert_eq!(came_of, Ok(all_anew(1)));
+        let running = Running::with(&fake, &store, &clerk, second_keys());
+        fake.script.bring(mo(2, "84912345678", "MUA MOBI20"));
+        fake.script.until_acknowledged(2).await;
+        running.stop().await;
+        let rows = rows(&store).await;
+        assert_eq!(rows[1].1, "handled", "{}", rows[1].2);
     }
 
     async fn messages_are_forgotten_after_their_time(store: Store) {

@@ -35,6 +35,7 @@ mod pictures;
 mod program;
 mod purchases;
 mod push;
+mod reseal;
 mod router;
 mod s2sell;
 mod sagas;

@@ -16,7 +16,7 @@ use crate::{
     books::{NOW, balance, by_hand},
     databases::on_both,
     networks::{Act, declined, not_sent},
-    shop::{id, keys, rotated_keys, second_keys, type_id},
+    shop::{id, keys, type_id},
     town::{ANNA, BINH, CHI, Town, phone},
 };
 
@@ -387,11 +387,5 @@ on_both! {
         let days = customers::registered_by_day(&mut read, day, day).await;
         assert_eq!(days, Ok(vec![(day, 3)]));
         drop(read);
-        let mut write = town.store.write().await.unwrap();
-        let sealed = customers::reseal(&mut write, &rotated_keys(), 2).await;
-        assert_eq!(sealed, Ok(2));
-        assert!(customers::reseal(&mut write, &second_keys(), 9).await.is_err());
-        assert_eq!(customers::reseal(&mut write, &rotated_keys(), 9).await, Ok(1));
-        assert_eq!(customers::reseal(&mut write, &second_keys(), 9).await, Ok(0));
     }
 }

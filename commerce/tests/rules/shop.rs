@@ -15,7 +15,8 @@ pub(crate) const LATER: UnixMs = UnixMs(NOW.0 + 60_000);
 
 pub(crate) const FIRST_KEY: &str =
     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-const SECOND_KEY: &str = "f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+pub(crate) const SECOND_KEY: &str =
+    "f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 pub(crate) fn keys() -> Keys {
     Keys::new(MasterKey::parse(FIRST_KEY).unwrap(), Vec::new())

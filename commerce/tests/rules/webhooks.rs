@@ -5,6 +5,7 @@ use std::time::Duration;
 use commerce::{
     deliveries::State,
     push::{self, Secret, Signer},
+    reseal::{Table, reseal},
     store::Store,
 };
 
@@ -12,6 +13,7 @@ use crate::{
     books::NOW,
     databases::on_both,
     partners::{DAY_MS, Desk, Page, Reply, Seen, TEXT, egress},
+    reseal::all_anew,
     shop::{id, keys, rotated_keys, second_keys},
 };
 
@@ -148,12 +150,10 @@ on_both! {
         write.commit().await.unwrap();
         desk.message("mo-1").await;
         let rotated = rotated_keys();
-        let mut write = store.write().await.unwrap();
-        assert_eq!(push::reseal(&mut write, &rotated, 10).await.unwrap(), 1);
-        assert_eq!(push::reseal(&mut write, &rotated, 10).await.unwrap(), 0);
-        let resealed = commerce::deliveries::reseal(&mut write, &rotated, 10);
-        assert_eq!(resealed.await.unwrap(), 1);
-        write.commit().await.unwrap();
+        for (table, rows) in [(Table::Partner, 1), (Table::Partner, 0), (Table::Delivery, 1)] {
+            let came_of = reseal(&store, &rotated, table).await.unwrap();
+            assert_eq!(came_of, all_anew(rows), "{table:?}");
+        }
         // Without the new key nothing can be read, and that is all that is said.
         desk.round().await;
         let why = desk.one().await.why;
