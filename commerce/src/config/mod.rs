@@ -86,7 +86,8 @@ sections! {
 
 /// Reads every section, and what two of them have to agree on.
 fn read(root: &Table<'_>) -> Option<Config> {
-    let config = read_each(root)?;
+    let mut config = read_each(root)?;
+    config.purchase.words = config.sms.grammar.shown();
     let cookies = config.office.map(|it| it.cookies(config.http.listen.ip()));
     if let Some(Err(fault)) = cookies {
         root.table("office", |office| office.fault(fault.to_string()));

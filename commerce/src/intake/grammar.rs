@@ -11,7 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{command::Command, words::words};
+use super::{
+    command::Command,
+    shown::{ShownWord, ShownWords},
+    words::words,
+};
 use crate::{otp::Code, word::CardTypeId};
 
 /// Characters of a text that is looked at; a command has a few dozen.
@@ -30,6 +34,7 @@ pub struct Grammar {
     /// The longest keywords first, so that none hides a longer one.
     keywords: Vec<(Vec<String>, Kind)>,
     aliases: BTreeMap<String, CardTypeId>,
+    shown: ShownWords,
 }
 
 /// The table `[sms.grammar]`.
@@ -105,6 +110,11 @@ impl TryFrom<GrammarWords> for Grammar {
         if given.buy.is_empty() {
             return Err(GrammarFault::NoBuy);
         }
+        let shown = ShownWords {
+            buy: first_shown(&given.buy),
+            cancel: first_shown(&given.cancel),
+            status: first_shown(&given.status),
+        };
         let mut keywords = Vec::new();
         for (list, kind) in [
             (given.buy, Kind::Buy),
@@ -126,8 +136,20 @@ impl TryFrom<GrammarWords> for Grammar {
         }
         keywords.sort_by_key(|(words, _)| std::cmp::Reverse(words.len()));
         let aliases = aliases(given.aliases)?;
-        Ok(Self { keywords, aliases })
+        Ok(Self {
+            keywords,
+            aliases,
+            shown,
+        })
     }
+}
+
+/// The first keyword of a list that can be shown, as [`words`] have it.
+fn first_shown(keywords: &[String]) -> Option<ShownWord> {
+    let mut shown = keywords
+        .iter()
+        .map(|text| ShownWord::of(&words(text).join(" ")));
+    shown.find_map(|word| word)
 }
 
 fn keyword(text: &str) -> Result<Vec<String>, GrammarFault> {
@@ -157,6 +179,11 @@ fn aliases(given: BTreeMap<String, String>) -> Result<BTreeMap<String, CardTypeI
 }
 
 impl Grammar {
+    /// What subscribers are told to write.
+    pub fn shown(&self) -> ShownWords {
+        self.shown
+    }
+
     /// What a text asks for.
     pub fn read(&self, text: &str) -> Command {
         if text.chars().nth(TEXT_LENGTH_MAX).is_some() {
@@ -358,7 +385,18 @@ mod tests {
     #[test]
     fn without_any_words_there_are_those_that_are_usual() {
         let usual = Grammar::try_from(GrammarWords::default()).unwrap();
+        assert_eq!(usual.shown(), ShownWords::default());
         assert_eq!(toml::from_str(""), Ok(usual));
+    }
+
+    #[test]
+    fn subscribers_are_told_the_first_word_that_is_short_and_plain() {
+        let text = "buy = ['mua thẻ cào điện thoại', 'Nạp thẻ', 'MUA']\ncancel = []\nstatus = ['KT Д', 'KT']";
+        let shown = toml::from_str::<Grammar>(text).unwrap().shown();
+        let told = |word: Option<ShownWord>| word.map(|word| word.to_string());
+        assert_eq!(told(shown.buy).as_deref(), Some("NAP THE"));
+        assert_eq!(told(shown.cancel), None);
+        assert_eq!(told(shown.status).as_deref(), Some("KT"));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod event;
 mod grammar;
 mod handle;
 mod record;
+mod shown;
 mod words;
 
 use std::{sync::Arc, time::Duration};
@@ -34,6 +35,7 @@ pub use grammar::{Grammar, GrammarFault, GrammarWords, TEXT_LENGTH_MAX};
 pub use handle::{Delivery, Handle, HandleError, Handled, Handling, Mo, Receipt};
 pub(crate) use record::context;
 pub use record::forget;
+pub use shown::{SHOWN_LENGTH_MAX, ShownWord, ShownWords};
 
 use crate::{
     metrics::INTAKE_CONNECTED, moment::UnixMs, port::Unheard, router::Router, seal::Keys,

@@ -45,6 +45,7 @@ use crate::{
     catalogue::CatalogueError,
     customers::CustomerError,
     deliveries::DeliveryError,
+    intake::ShownWords,
     ledger::{EntryFault, LedgerError},
     moment::DayFault,
     money::Vnd,
@@ -66,6 +67,8 @@ pub struct Rules {
     pub day_amount_max: Vnd,
     /// Of one-time passwords.
     pub otp: otp::Rules,
+    /// What subscribers are told to write.
+    pub words: ShownWords,
 }
 
 /// One on each channel and one that nobody knows the end of; five million dong a day.
@@ -76,6 +79,7 @@ impl Default for Rules {
             day_orders_max: 20,
             day_amount_max: Vnd::new(5_000_000).unwrap_or(Vnd::ZERO),
             otp: otp::Rules::default(),
+            words: ShownWords::default(),
         }
     }
 }

@@ -63,7 +63,7 @@ pub async fn handle(
 ) -> Result<(), PurchaseError> {
     let answer = match obey(write, keys, rules, received, now).await {
         Ok(answer) => answer,
-        Err(PurchaseError::Refused(refusal)) => Some(texts::refused(&refusal)),
+        Err(PurchaseError::Refused(refusal)) => Some(texts::refused(&refusal, &rules.words)),
         Err(error) => return Err(error),
     };
     match answer {
@@ -102,7 +102,7 @@ async fn obey(
             Ok(Some(texts::status(&cancelled.0)))
         }
         Command::Status => status(write, keys, &received.phone, now).await,
-        Command::Help | Command::Unknown => Ok(Some(texts::help())),
+        Command::Help | Command::Unknown => Ok(Some(texts::help(&rules.words))),
     }
 }
 

@@ -7,11 +7,15 @@ use zeroize::Zeroizing;
 
 use super::{Confirmed, Item, Purchase, Refusal, State, Why};
 use crate::{
+    intake::ShownWords,
     moment::{Day, UnixMs},
     money::Vnd,
     otp::{self, Code},
     stock::Card,
 };
+
+/// Characters of one message in the GSM 7-bit alphabet.
+const PART: usize = 160;
 
 /// Characters of a purchase's id that people are told.
 const SHORT_ID: usize = 8;
@@ -105,7 +109,7 @@ fn why(purchase: &Purchase) -> &'static str {
 }
 
 /// Why an order is not taken.
-pub fn refused(refusal: &Refusal) -> Zeroizing<String> {
+pub fn refused(refusal: &Refusal, words: &ShownWords) -> Zeroizing<String> {
     let text = match refusal {
         Refusal::NotLinked => {
             "So nay chua lien ket tai khoan ngan hang. Xin dang ky tai ngan hang.".to_owned()
@@ -116,7 +120,11 @@ pub fn refused(refusal: &Refusal) -> Zeroizing<String> {
             format!("The {card_type} tam het. Tien khong bi tru.")
         }
         Refusal::Awaiting(_) => {
-            "Quy khach con mot giao dich cho ma xac nhan. Xin tra loi ma hoac soan HUY.".to_owned()
+            let awaits = "Quy khach con mot giao dich cho ma xac nhan. Xin tra loi ma";
+            match words.cancel {
+                Some(cancel) => format!("{awaits} hoac soan {cancel}."),
+                None => format!("{awaits}."),
+            }
         }
         Refusal::TooManyOpen => {
             "Quy khach con giao dich chua ket thuc. Xin cho ket qua roi mua tiep.".to_owned()
@@ -151,13 +159,29 @@ pub fn confirmed(confirmed: &Confirmed) -> Option<Zeroizing<String>> {
     Some(Zeroizing::new(text))
 }
 
-/// How to buy.
-pub fn help() -> Zeroizing<String> {
-    Zeroizing::new(
-        "Soan MUA MA_THE (vd MUA MOBI100) de mua the, tra loi ma xac nhan de thanh toan, \
-         HUY de huy, TC de tra cuu giao dich cuoi."
-            .to_owned(),
-    )
+/// How to buy, in the words of this shop's grammar. The example goes where it leaves no room for the rest.
+pub fn help(words: &ShownWords) -> Zeroizing<String> {
+    let with_example = help_with(words, true);
+    Zeroizing::new(match with_example.len() <= PART {
+        true => with_example,
+        false => help_with(words, false),
+    })
+}
+
+fn help_with(words: &ShownWords, has_example: bool) -> String {
+    let mut text = match words.buy {
+        Some(buy) if has_example => format!("Soan {buy} MA_THE (vd {buy} MOBI100) de mua the, "),
+        Some(buy) => format!("Soan {buy} MA_THE de mua the, "),
+        None => "Xin ".to_owned(),
+    };
+    text += "tra loi ma xac nhan de thanh toan";
+    if let Some(cancel) = words.cancel {
+        text += &format!(", {cancel} de huy");
+    }
+    if let Some(status) = words.status {
+        text += &format!(", {status} de tra cuu giao dich cuoi");
+    }
+    text + "."
 }
 
 /// To who asks for the status of nothing.
@@ -214,10 +238,7 @@ fn short_id(purchase: &Purchase) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{purchase::Channel, seal::PinCode};
-
-    /// Characters of one message in the GSM 7-bit alphabet.
-    const PART: usize = 160;
+    use crate::{intake::ShownWord, purchase::Channel, seal::PinCode};
 
     /// The longest of each field.
     fn purchase(state: State, why: Option<Why>, item: Item) -> Purchase {
@@ -260,6 +281,48 @@ mod tests {
         assert!(text.len() <= PART, "{}: {text}", text.len());
     }
 
+    /// The usual ones, none, and the longest.
+    fn shown_words() -> [ShownWords; 3] {
+        let all = |word: &str| {
+            let word = ShownWord::of(word);
+            ShownWords {
+                buy: word,
+                cancel: word,
+                status: word,
+            }
+        };
+        let longest = "M".repeat(crate::intake::SHOWN_LENGTH_MAX);
+        [ShownWords::default(), all(""), all(&longest)]
+    }
+
+    #[test]
+    fn help_tells_the_words_of_the_shops_own_grammar() {
+        let [usual, none, longest] = shown_words();
+        assert_eq!(
+            help(&usual).as_str(),
+            "Soan MUA MA_THE (vd MUA MOBI100) de mua the, tra loi ma xac nhan de thanh toan, \
+             HUY de huy, TC de tra cuu giao dich cuoi."
+        );
+        let words = ShownWords {
+            buy: ShownWord::of("NAP THE"),
+            cancel: ShownWord::of("THOI"),
+            status: None,
+        };
+        assert_eq!(
+            help(&words).as_str(),
+            "Soan NAP THE MA_THE (vd NAP THE MOBI100) de mua the, tra loi ma xac nhan de thanh \
+             toan, THOI de huy."
+        );
+        let awaiting = Refusal::Awaiting("p".parse().unwrap());
+        assert!(refused(&awaiting, &words).ends_with("Xin tra loi ma hoac soan THOI."));
+        assert!(refused(&awaiting, &none).ends_with("Xin tra loi ma."));
+        assert_eq!(
+            help(&none).as_str(),
+            "Xin tra loi ma xac nhan de thanh toan."
+        );
+        assert!(!help(&longest).contains("(vd"));
+    }
+
     #[test]
     fn every_text_is_one_part_in_the_gsm_alphabet() {
         for item in items() {
@@ -290,11 +353,15 @@ mod tests {
             Refusal::Otp(otp::Refusal::TooSoon { until }),
             Refusal::Otp(otp::Refusal::DayFull),
         ] {
-            assert_one_part(&refused(&refusal));
+            for words in shown_words() {
+                assert_one_part(&refused(&refusal, &words));
+            }
         }
         assert_one_part(&confirmed(&Confirmed::Wrong { tries_left: 4 }).unwrap());
         assert_one_part(&confirmed(&Confirmed::Gone).unwrap());
-        assert_one_part(&help());
+        for words in shown_words() {
+            assert_one_part(&help(&words));
+        }
         assert_one_part(&no_purchase());
     }
 

@@ -1,7 +1,7 @@
 //! `[purchase]`: how much a subscriber may buy, and what holds for one-time passwords.
 
 use super::super::Table;
-use crate::{money::Vnd, otp, purchase::Rules};
+use crate::{intake::ShownWords, money::Vnd, otp, purchase::Rules};
 
 pub(in super::super) fn read(table: &Table<'_>) -> Option<Rules> {
     let day_amount_max = table.number("day_amount_max", 5_000_000, 1..=1_000_000_000_000);
@@ -10,6 +10,8 @@ pub(in super::super) fn read(table: &Table<'_>) -> Option<Rules> {
         day_orders_max: table.number("day_orders_max", 20, 1..=100_000),
         day_amount_max: Vnd::new(day_amount_max).unwrap_or(Vnd::ZERO),
         otp: table.table("otp", self::otp),
+        // The grammar has them, which is another section's.
+        words: ShownWords::default(),
     };
     Some(rules)
 }

@@ -61,6 +61,19 @@ fn the_reference_loads_with_and_without_its_examples() {
 }
 
 #[test]
+fn subscribers_are_told_the_words_of_the_configured_grammar() {
+    let (folder, _) = folder();
+    let text = format!("{}\n", readable(REFERENCE));
+    let usual = Config::parse(&text, folder.path()).unwrap();
+    let own = text.replace("[\"MUA\", \"VI BAN\"]", "[\"NAP\"]");
+    assert_ne!(own, text);
+    let own = Config::parse(&own, folder.path()).unwrap();
+    let told = |config: &Config| config.purchase.words.buy.map(|word| word.to_string());
+    assert_eq!(told(&usual).as_deref(), Some("MUA"));
+    assert_eq!(told(&own).as_deref(), Some("NAP"));
+}
+
+#[test]
 fn the_reference_shows_every_key_that_the_reader_knows() {
     let shown = keys_of(&with_examples());
     let is_shown = |key: &String| {
