@@ -55,6 +55,8 @@ pub const DELIVERIES_DEAD: &str = "commerce_deliveries_dead";
 pub const DELIVERY_OLDEST_SECONDS: &str = "commerce_delivery_oldest_age_seconds";
 /// Cards that can be sold.
 pub const STOCK_FREE: &str = "commerce_stock_free";
+/// Cards that are set aside.
+pub const STOCK_FAULTY: &str = "commerce_stock_faulty";
 /// Fewer than this are too few.
 pub const STOCK_LOW_MARK: &str = "commerce_stock_low_mark";
 
@@ -98,7 +100,7 @@ const COUNTERS: [(&str, &str); 11] = [
         "Calls of partners and merchants, by kind and result (done, failed, dead).",
     ),
 ];
-const GAUGES: [(&str, &str); 10] = [
+const GAUGES: [(&str, &str); 11] = [
     (BUILD_INFO, "1, with the version as label."),
     (HTTP_IN_FLIGHT, "Requests that are being answered."),
     (HOLDS_DUE, "Holds that are over and not ended yet."),
@@ -123,6 +125,10 @@ const GAUGES: [(&str, &str); 10] = [
         "Age of the oldest delivery that waits, by kind; 0 without one.",
     ),
     (STOCK_FREE, "Cards that can be sold, by card type on sale."),
+    (
+        STOCK_FAULTY,
+        "Cards set aside because their PIN codes cannot be opened, by card type on sale.",
+    ),
     (
         STOCK_LOW_MARK,
         "Fewer cards than this are too few, by card type; 0 once it is not on sale.",

@@ -160,9 +160,33 @@ pub async fn buy(
     loop {
         match try_to_buy(store, keys, purchase, now).await {
             Err(error) if error.is_busy() && tries < TRIES_MAX => tries += 1,
+            // The next card may be sound. An agent who asks for one again never gets so many.
+            Err(SaleError::Stock(fault @ StockError::Pin { .. })) if tries < TRIES_MAX => {
+                if !set_aside(store, &fault, now).await? {
+                    return Err(fault.into());
+                }
+                tries += 1;
+            }
             done => return done,
         }
     }
+}
+
+/// Sets a card aside that cannot be opened; false if it is sold, or the fault is another.
+async fn set_aside(store: &Store, fault: &StockError, now: UnixMs) -> Result<bool, SaleError> {
+    let StockError::Pin {
+        card_type,
+        serial,
+        fault,
+    } = fault
+    else {
+        return Ok(false);
+    };
+    let mut write = store.write().await?;
+    let set_aside =
+        stock::set_aside(&mut write, card_type, serial, &fault.to_string(), now).await?;
+    write.commit().await?;
+    Ok(set_aside)
 }
 
 async fn try_to_buy(

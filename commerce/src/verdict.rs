@@ -47,6 +47,10 @@ pub const CHECKS: &[Check] = &[
         faults: |connection| Box::pin(cards_of_sales(connection)),
     },
     Check {
+        name: "no card that is set aside is sold or kept for a buyer",
+        faults: |connection| Box::pin(cards_set_aside(connection)),
+    },
+    Check {
         name: "each sale is paid, and nothing else",
         faults: |connection| Box::pin(payments_of_sales(connection)),
     },
@@ -96,6 +100,13 @@ async fn cards_of_sales(connection: &mut AnyConnection) -> Result<Vec<String>, L
             (SELECT CAST(COALESCE(SUM(sold), 0) AS BIGINT) FROM sale)";
     faults.extend(differ(connection, select, "cards handed out", "cards of sales").await?);
     Ok(faults)
+}
+
+async fn cards_set_aside(connection: &mut AnyConnection) -> Result<Vec<String>, LedgerError> {
+    let select = "SELECT card_type || ':' || serial FROM card
+        WHERE faulty_at_ms IS NOT NULL AND state <> 'free' ORDER BY card_type, serial LIMIT $1";
+    let rows = rows(connection, select).await?;
+    named(&rows, "card", |row| row.try_get::<String, _>(0))
 }
 
 async fn payments_of_sales(connection: &mut AnyConnection) -> Result<Vec<String>, LedgerError> {

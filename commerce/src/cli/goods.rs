@@ -43,6 +43,9 @@ pub(super) enum StockArgs {
     },
     /// Show how many cards of each type on sale there are.
     Levels,
+    /// Try again to open the cards that are set aside because their PIN codes could not be opened; those that
+    /// can be opened are for sale again. Exit code 0 only if all of them are.
+    Recheck,
 }
 
 #[derive(Subcommand)]
@@ -68,6 +71,7 @@ pub(super) fn stock(config: &Path, args: StockArgs) -> Result<Exit, Trouble> {
     match args {
         StockArgs::Import { card_type, file } => import(config, &card_type, &file),
         StockArgs::Levels => levels(config),
+        StockArgs::Recheck => recheck(config),
     }
 }
 
@@ -129,9 +133,42 @@ fn levels(config: &Path) -> Result<Exit, Trouble> {
         let levels = stock::levels(&mut read, clock::now()).await;
         for level in levels.map_err(Trouble::failure)? {
             let mark = if level.is_low() { " LOW" } else { "" };
-            print(format_args!("{} {}{mark}", level.card_type, level.free))?;
+            let faulty = match level.faulty {
+                0 => String::new(),
+                cards => format!(" FAULTY {cards}"),
+            };
+            let (card_type, free) = (level.card_type, level.free);
+            print(format_args!("{card_type} {free}{mark}{faulty}"))?;
         }
         Ok(Exit::Success)
+    })
+}
+
+fn recheck(config: &Path) -> Result<Exit, Trouble> {
+    let config = Config::load(config)?;
+    with_books_at(&config.store, async |store| {
+        let mut read = store.read().await.map_err(Trouble::failure)?;
+        let cards = stock::faulty(&mut read).await.map_err(Trouble::failure)?;
+        drop(read);
+        let mut exit = Exit::Success;
+        for card in &cards {
+            let mut write = store.write().await.map_err(Trouble::failure)?;
+            let (who, now) = (Who::Console, clock::now());
+            match stock::give_back(&mut write, &config.keys, who, card, now).await {
+                Ok(true) => {
+                    write.commit().await.map_err(Trouble::failure)?;
+                    let (card_type, serial) = (&card.card_type, &card.serial);
+                    print(format_args!("{card_type} {serial} is for sale again"))?;
+                }
+                Ok(false) => {}
+                Err(fault @ StockError::Pin { .. }) => {
+                    print(format_args!("FAULTY {fault}"))?;
+                    exit = Exit::Failure;
+                }
+                Err(error) => return Err(Trouble::failure(error)),
+            }
+        }
+        Ok(exit)
     })
 }
 

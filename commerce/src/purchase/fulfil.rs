@@ -47,7 +47,7 @@ async fn fulfil_within(
             }
             Err(PurchaseError::Stock(fault @ StockError::Pin { .. })) => {
                 tracing::error!(purchase = %purchase.id, %fault, "a paid card cannot be opened");
-                return not_opened(write, keys, purchase, now).await;
+                return not_opened(write, keys, purchase, &fault, now).await;
             }
             Err(error) => return Err(error),
         },
@@ -82,14 +82,24 @@ async fn hand_out(
     }
 }
 
-/// A key may be missing, which somebody mends; then the card is handed out all the same.
+/// A key may be missing, which somebody mends; then the card is handed out all the same. If nobody does, the
+/// card is set aside, so that the next customer gets another.
 async fn not_opened(
     write: &mut Write,
     keys: &Keys,
     purchase: &mut Purchase,
+    fault: &StockError,
     now: UnixMs,
 ) -> Result<(), PurchaseError> {
     if !decide::may_try_to_fulfil_again(purchase) {
+        if let StockError::Pin {
+            card_type,
+            serial,
+            fault,
+        } = fault
+        {
+            stock::set_aside(write, card_type, serial, &fault.to_string(), now).await?;
+        }
         return give_up(write, keys, purchase, Why::Sealed, now).await;
     }
     let due_at = decide::due_again(purchase.attempts, now);

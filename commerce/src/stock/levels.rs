@@ -14,6 +14,8 @@ pub struct Level {
     pub free: i64,
     /// Fewer than this are too few.
     pub low_stock: i64,
+    /// Cards that are set aside, because their PIN codes cannot be opened.
+    pub faulty: i64,
 }
 
 impl Level {
@@ -32,6 +34,9 @@ pub async fn levels(connection: &mut AnyConnection, now: UnixMs) -> Result<Vec<L
         "SELECT id, low_stock, (
             SELECT COUNT(*) FROM card
             WHERE card.card_type = card_type.id AND expires_on >= $1 AND {free}
+        ), (
+            SELECT COUNT(*) FROM card
+            WHERE card.card_type = card_type.id AND faulty_at_ms IS NOT NULL
         ) FROM card_type WHERE on_sale = 1 ORDER BY id",
         free = FREE.replace("{now}", "$2"),
     );
@@ -51,5 +56,6 @@ fn level(row: &AnyRow) -> Result<Level, StockError> {
             .map_err(|_| unfit("a card type that is none"))?,
         low_stock: row.try_get(1).map_err(at("card_type"))?,
         free: row.try_get(2).map_err(at("card"))?,
+        faulty: row.try_get(3).map_err(at("card"))?,
     })
 }

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!   import ─► free ─ reserve ─► reserved ─ hand_out ─► sold
-//!               ▲                  │
-//!               └── release, or its time is over
+//!               ▲ │                │
+//!               │ │                └── release, or its time is over ─► free
+//!               │ └─ set_aside ─► faulty, which is free and not for sale
+//!               └── give_back ──────┘
 //! ```
 //!
 //! A card is handed out once: its state changes by a conditional update, and the database refuses any
@@ -11,6 +13,7 @@
 //! [`hand_out`] and [`handed_out`] return.
 
 mod card;
+mod faulty;
 mod file;
 mod import;
 mod levels;
@@ -18,6 +21,7 @@ mod reserve;
 mod watch;
 
 pub use card::{AccountNo, Card, Serial, audit_subject};
+pub use faulty::{FAULTY_MAX, FaultyCard, faulty, give_back, set_aside};
 pub use file::{
     CardFile, FILE_BYTES_MAX, FILE_CARDS_MAX, FileFault, LINE_FAULTS_MAX, LineFault, LineReason,
 };
@@ -34,9 +38,8 @@ use crate::{
 };
 
 /// Whether a card can be reserved at the time that stands for `{now}`: a reservation whose time is
-/// over binds nobody, though it still stands in the card.
-pub(crate) const FREE: &str =
-    "(state = 'free' OR (state = 'reserved' AND reserved_until_ms <= {now}))";
+/// over binds nobody, though it still stands in the card. A card that is set aside cannot.
+pub(crate) const FREE: &str = "(faulty_at_ms IS NULL AND (state = 'free' OR (state = 'reserved' AND reserved_until_ms <= {now})))";
 
 /// Why the stock does not do something. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

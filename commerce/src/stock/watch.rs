@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Level, StockError, levels};
 use crate::{
     clock::Clock,
-    metrics::{Metrics, STOCK_FREE, STOCK_LOW_MARK},
+    metrics::{Metrics, STOCK_FAULTY, STOCK_FREE, STOCK_LOW_MARK},
     store::Store,
     work::{Next, repeat},
 };
@@ -73,11 +73,13 @@ impl StockWatch {
             for level in levels {
                 let card_type = level.card_type.to_string();
                 gauge!(STOCK_FREE, "card_type" => card_type.clone()).set(level.free as f64);
+                gauge!(STOCK_FAULTY, "card_type" => card_type.clone()).set(level.faulty as f64);
                 gauge!(STOCK_LOW_MARK, "card_type" => card_type).set(level.low_stock as f64);
             }
             // A figure cannot be taken back, but what nobody sells any more is never too little.
             for card_type in gone.difference(&told) {
                 gauge!(STOCK_LOW_MARK, "card_type" => card_type.clone()).set(0.0);
+                gauge!(STOCK_FAULTY, "card_type" => card_type.clone()).set(0.0);
             }
         });
     }

@@ -99,6 +99,12 @@ const STEPS: &[Step] = &[
         sqlite: include_str!("../../migrations/9-merchants.sqlite.sql"),
         postgres: include_str!("../../migrations/9-merchants.postgres.sql"),
     },
+    Step {
+        description: "faulty cards",
+        tables: include_str!("../../migrations/10-faulty-cards.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 pub(super) async fn run(dialect: Dialect, pool: &AnyPool) -> Result<(), MigrateError> {

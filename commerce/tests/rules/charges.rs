@@ -5,6 +5,7 @@ use commerce::{
     outgoing,
     port::Charged,
     purchase::{self, Settlement, State, Why},
+    stock,
     store::Store,
     word::Id,
 };
@@ -261,12 +262,19 @@ on_both! {
         town.until_quiet().await;
         assert_eq!(why(&town, &id).await, (State::Refunded, Some(Why::Sealed)));
         town.assert_bank_agrees().await;
+        // The next customer does not fall into the same card.
+        let mut read = town.store.read().await.unwrap();
+        let faulty = stock::faulty(&mut read).await.unwrap();
+        drop(read);
+        let serials: Vec<_> = faulty.iter().map(|card| card.serial.to_string()).collect();
+        assert_eq!(serials, ["S1"]);
         let id = town.confirmed(ANNA).await;
         town.work().await;
         assert_eq!(town.state(&id).await, State::Fulfilling);
         town.keys = rotated_keys();
         town.until_quiet().await;
         assert_eq!(town.state(&id).await, State::Completed);
+        assert!(town.handsets.last(ANNA).contains("seri S2 "));
         town.assert_bank_agrees().await;
     }
 

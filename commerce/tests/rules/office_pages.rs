@@ -245,6 +245,10 @@ on_both! {
             desk.told().await,
             ["operator:clara stock.on_sale MOBI10 ", "operator:clara stock.off_sale MOBI10 "]
         );
+        by_hand(&store, &["UPDATE card SET faulty_at_ms = 1 WHERE state = 'free'"]).await.unwrap();
+        let listed = clara.get("/office/stock").await.text;
+        assert!(listed.contains("Faulty") && listed.contains("badge bad"), "{listed}");
+        by_hand(&store, &["UPDATE card SET faulty_at_ms = NULL"]).await.unwrap();
         by_hand(&store, &["UPDATE card_type SET low_stock = 4"]).await.unwrap();
         assert!(state("warn").await);
     }

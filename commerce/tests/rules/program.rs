@@ -18,7 +18,7 @@ use crate::{
     books::by_hand,
     databases,
     s2sell::THEN,
-    shop::{FIRST_KEY, import_at, keys},
+    shop::{FIRST_KEY, SECOND_KEY, import_at, keys},
     web,
 };
 
@@ -203,6 +203,7 @@ async fn a_verdict_names_what_does_not_agree() {
             WRONG each hold has its money until it ends: hold p\n\
             WRONG each sale has its cards, and no card two sales: sale 1, \
             0 cards handed out, 1 cards of sales\n\
+            ok    no card that is set aside is sold or kept for a buyer\n\
             WRONG each sale is paid, and nothing else: sale 1, 0 entries of sales, 1 sales\n\
             ok    each purchase has its card if it is paid, and its money back if it has none\n";
         assert_eq!((code, out.as_str()), (1, expected));
@@ -267,6 +268,44 @@ async fn what_is_changed_at_the_prompt_is_told_in_the_audit_log_with_its_user() 
             "agent.forbidden agent:a 203.0.113.0/24".to_owned(),
         ];
         assert_eq!(told, expected);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_faulty_card_is_listed_until_it_can_be_opened_again() {
+    on_each(async |location| {
+        let folder = folder(&location);
+        let folder = folder.path();
+        done(folder, &catalogue());
+        let cards = "CARDSERIESNO,CARDPINCODE,CARDEXPIREDATE\nS1,secret-1,2099-12-30\n";
+        fs::write(folder.join("cards.csv"), cards).unwrap();
+        done(folder, "stock import MOBI10 cards.csv");
+        let store = Store::open(&location).await.unwrap();
+        let by_hand = async |statement| by_hand(&store, &[statement]).await.unwrap();
+        by_hand("UPDATE card SET faulty_at_ms = 1").await;
+        assert_eq!(
+            done(folder, "stock levels"),
+            "MOBI10 0 LOW FAULTY 1\nMOBI100 0 LOW\n"
+        );
+        fs::write(folder.join("key"), SECOND_KEY).unwrap();
+        let (code, out, err) = run(folder, "stock recheck");
+        assert_eq!((code, err.as_str()), (1, ""), "{out}");
+        assert!(
+            out.starts_with("FAULTY a card of type MOBI10 with serial S1: "),
+            "{out}"
+        );
+        assert!(!out.contains("secret"), "{out}");
+        fs::write(folder.join("key"), FIRST_KEY).unwrap();
+        assert_eq!(
+            done(folder, "stock recheck"),
+            "MOBI10 S1 is for sale again\n"
+        );
+        assert_eq!(
+            done(folder, "stock levels"),
+            "MOBI10 1 LOW\nMOBI100 0 LOW\n"
+        );
+        store.close().await;
     })
     .await;
 }

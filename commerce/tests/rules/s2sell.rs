@@ -22,6 +22,7 @@ use commerce::{
     ledger::{Entry, Line},
     moment::UnixMs,
     s2sell::{Api, router},
+    stock,
     store::Store,
 };
 use sqlx::Row as _;
@@ -29,7 +30,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use crate::{
-    books::{account, assert_balanced, balance, entry, post, vnd},
+    books::{account, assert_balanced, balance, by_hand, entry, post, vnd},
     databases::on_both,
     shop::{card_type, id, import, import_at, keys, type_id},
     web,
@@ -384,6 +385,26 @@ on_both! {
         let request = Request::delete("/mcapi/s2sell/category").body(Body::empty()).unwrap();
         assert_eq!(shop.send(request).await.0, StatusCode::METHOD_NOT_ALLOWED.as_u16());
         assert_eq!(shop.deposit().await, 100_000);
+    }
+
+    async fn a_card_that_cannot_be_opened_is_passed_over_and_costs_nothing(store: Store) {
+        let shop = Shop::open(&store, 3).await;
+        let moved = "UPDATE card SET pin = (SELECT pin FROM card WHERE serial = '029091000008231')
+            WHERE serial = '029091000008229'";
+        by_hand(&store, &[moved]).await.unwrap();
+        let (status, sold) = shop.buy("BUYCOUNT=1").await;
+        assert_eq!(status, 200, "{sold}");
+        assert!(sold.contains("\"CARDSERIESNO\":\"029091000008230\""), "{sold}");
+        assert_eq!(shop.deposit().await, 100_000 - 9_450);
+        let mut read = store.read().await.unwrap();
+        let faulty = stock::faulty(&mut read).await.unwrap();
+        let serials: Vec<_> = faulty.iter().map(|card| card.serial.to_string()).collect();
+        assert_eq!(serials, ["029091000008229"]);
+        drop(read);
+        // Two are wanted, and one is left.
+        let (_, sold) = shop.buy("BUYCOUNT=2").await;
+        assert!(sold.contains("029091000008231"), "{sold}");
+        assert_eq!(shop.deposit().await, 100_000 - 2 * 9_450);
     }
 
     async fn a_card_type_that_is_not_on_sale_costs_nothing(store: Store) {

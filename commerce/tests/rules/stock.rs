@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use commerce::{
+    audit::{self, AuditFilter, Who},
     moment::UnixMs,
     reseal::{Table, reseal},
     seal::{PinFault, SealFault},
     stock::{self, LineReason, StockError},
     store::Store,
+    verdict::CHECKS,
 };
 use sqlx::Row as _;
 use tokio::task::JoinSet;
@@ -204,6 +206,60 @@ on_both! {
         drop(read);
         let again = import_at(&store, &second_keys(), "MOBI10", &["s4,222,2030-01-01"], NOW).await;
         assert_eq!(refused(again), [(2, LineReason::PinKnown)]);
+    }
+
+    async fn a_card_that_cannot_be_opened_is_set_aside_until_it_can_be(store: Store) {
+        furnish(&store).await;
+        import_at(&store, &second_keys(), "MOBI10", &THREE, NOW).await.unwrap();
+        let (mobi, serial) = (type_id("MOBI10"), |text: &str| text.parse().unwrap());
+        reserve(&store, "p1", 1, NOW).await;
+        let mut write = store.write().await.unwrap();
+        let (s1, s2) = (serial("s1"), serial("S2"));
+        for (serial, is_new) in [(&s1, true), (&s2, true), (&s2, false)] {
+            let done = stock::set_aside(&mut write, &mobi, serial, "no key", NOW).await;
+            assert_eq!(done, Ok(is_new));
+        }
+        write.commit().await.unwrap();
+        let mut read = store.read().await.unwrap();
+        let levels = stock::levels(&mut read, NOW).await.unwrap();
+        let level = levels.iter().find(|level| level.card_type == mobi).unwrap();
+        assert_eq!((level.free, level.faulty), (1, 2));
+        let faulty = stock::faulty(&mut read).await.unwrap();
+        assert_eq!(faulty.len(), 2);
+        drop(read);
+        assert_eq!(reserve(&store, "p2", 5, NOW).await, 1);
+        let mut write = store.write().await.unwrap();
+        let sold = stock::hand_out(&mut write, &second_keys(), &id("p2"), NOW).await.unwrap();
+        assert_eq!(sold[0].serial, serial("s3"));
+        // What is sold stays sold.
+        assert_eq!(stock::set_aside(&mut write, &mobi, &serial("s3"), "", NOW).await, Ok(false));
+        let card = &faulty[0];
+        let still = stock::give_back(&mut write, &keys(), Who::Console, card, NOW).await;
+        assert!(matches!(still, Err(StockError::Pin { .. })), "{still:?}");
+        for is_new in [true, false] {
+            let given = stock::give_back(&mut write, &rotated_keys(), Who::Console, card, NOW).await;
+            assert_eq!(given, Ok(is_new));
+        }
+        write.commit().await.unwrap();
+        assert_eq!(reserve(&store, "p3", 5, NOW).await, 1);
+        let mut read = store.read().await.unwrap();
+        let lines = audit::list(&mut read, &AuditFilter::default(), None, 9).await.unwrap();
+        let told: Vec<_> = lines.iter().map(|line| (line.what.as_str(), line.subject.as_str())).collect();
+        assert_eq!(told, [
+            ("card.given_back", "card:MOBI10:S1"),
+            ("card.set_aside", "card:MOBI10:S2"),
+            ("card.set_aside", "card:MOBI10:S1"),
+        ]);
+        let mut wrong = Vec::new();
+        for check in CHECKS {
+            wrong.extend((check.faults)(&mut read).await.unwrap());
+        }
+        assert_eq!(wrong, [""; 0]);
+        drop(read);
+        by_hand(&store, &["UPDATE card SET faulty_at_ms = 1 WHERE serial = 'S3'"]).await.unwrap();
+        let mut read = store.read().await.unwrap();
+        let set_aside = CHECKS.iter().find(|check| check.name.contains("set aside")).unwrap();
+        assert_eq!((set_aside.faults)(&mut read).await.unwrap(), ["card MOBI10:S3"]);
     }
 
     async fn a_card_whose_pin_code_was_moved_is_not_sold(store: Store) {

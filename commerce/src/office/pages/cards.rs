@@ -106,6 +106,7 @@ async fn page(
                 (fact("Card type", html! { a href={ "/office/stock/" (card.card_type) } { (card.card_type) } }))
                 (fact("Serial", html! { span .code { (card.serial) } }))
                 (fact("Expires", card.expires_on.as_str()))
+                @if let Some(at) = card.faulty_at { (fact("Set aside", moment(at))) }
                 @if let Some(at) = card.sold_at { (fact("Sold", moment(at))) }
                 @if let Some(reservation) = &card.reservation { (fact("For", reservation.as_str())) }
             }
@@ -125,6 +126,9 @@ async fn page(
 }
 
 fn state(card: &CardLine) -> Markup {
+    if card.faulty_at.is_some() {
+        return badge(Tone::Bad, "faulty");
+    }
     match card.state.as_str() {
         "sold" => badge(Tone::Good, "sold"),
         "reserved" => badge(Tone::Warn, "reserved"),

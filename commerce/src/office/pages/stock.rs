@@ -54,6 +54,7 @@ fn list_table(page: &Page<Shelf>) -> Markup {
         numbers("Value"),
         numbers("Price"),
         numbers("Free"),
+        numbers("Faulty"),
         numbers("Low below"),
         words("First expires"),
         numbers(""),
@@ -66,6 +67,7 @@ fn list_table(page: &Page<Shelf>) -> Markup {
             html! { (money(shelf.value)) },
             html! { (money(shelf.sell_value)) },
             html! { strong { (count(shelf.free)) } },
+            faulty(shelf),
             html! { (count(shelf.low_stock)) },
             html! { (shelf.expires_first.as_deref().unwrap_or("–")) },
             state(shelf),
@@ -76,6 +78,13 @@ fn list_table(page: &Page<Shelf>) -> Markup {
         page.lines.iter().map(row),
         "There are no card types.",
     )
+}
+
+fn faulty(shelf: &Shelf) -> Markup {
+    match shelf.faulty {
+        0 => html! { "–" },
+        cards => badge(Tone::Bad, &count(cards)),
+    }
 }
 
 fn state(shelf: &Shelf) -> Markup {
@@ -120,6 +129,7 @@ async fn page(
                 (fact("Value", money(shelf.value)))
                 (fact("Price", money(shelf.sell_value)))
                 (fact("Free cards", count(shelf.free)))
+                @if shelf.faulty > 0 { (fact("Faulty, set aside", count(shelf.faulty))) }
                 (fact("Low below", count(shelf.low_stock)))
                 (fact("First expires", shelf.expires_first.as_deref().unwrap_or("–")))
                 (fact("Sales", html! { a href=(link("/office/sales", &[("card_type", title)])) { "Show" } }))

@@ -20,9 +20,12 @@ pub(crate) struct CardLine {
     pub(crate) state: String,
     pub(crate) reservation: Option<String>,
     pub(crate) sold_at: Option<UnixMs>,
+    /// Since when it is set aside, because its PIN code cannot be opened.
+    pub(crate) faulty_at: Option<UnixMs>,
 }
 
-const COLUMNS: &str = "card_type, printed, expires_on, state, reservation, sold_at_ms";
+const COLUMNS: &str =
+    "card_type, printed, expires_on, state, reservation, sold_at_ms, faulty_at_ms";
 
 /// The cards that were handed out for a reservation, as many as one purchase can have.
 pub(crate) async fn of(
@@ -59,6 +62,7 @@ pub(crate) async fn find(
 fn line(row: &AnyRow) -> Result<CardLine, StoreError> {
     let text = |column| row.try_get::<String, _>(column).map_err(at("card"));
     let sold_at: Option<i64> = row.try_get(5).map_err(at("card"))?;
+    let faulty_at: Option<i64> = row.try_get(6).map_err(at("card"))?;
     Ok(CardLine {
         card_type: text(0)?.parse().map_err(|_| unfit("card"))?,
         serial: text(1)?.parse().map_err(|_| unfit("card"))?,
@@ -66,5 +70,6 @@ fn line(row: &AnyRow) -> Result<CardLine, StoreError> {
         state: text(3)?,
         reservation: row.try_get(4).map_err(at("card"))?,
         sold_at: sold_at.map(UnixMs),
+        faulty_at: faulty_at.map(UnixMs),
     })
 }

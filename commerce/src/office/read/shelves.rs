@@ -23,6 +23,8 @@ pub(crate) struct Shelf {
     pub(crate) on_sale: bool,
     pub(crate) low_stock: i64,
     pub(crate) free: i64,
+    /// Cards that are set aside, because their PIN codes cannot be opened.
+    pub(crate) faulty: i64,
     /// The day on which the first of them expires.
     pub(crate) expires_first: Option<String>,
 }
@@ -40,7 +42,9 @@ fn select(condition: &str) -> String {
     format!(
         "SELECT id, name, category, issuer, value, sell_value, on_sale, low_stock,
             (SELECT COUNT(*) FROM card WHERE {free}),
-            (SELECT MIN(expires_on) FROM card WHERE {free})
+            (SELECT MIN(expires_on) FROM card WHERE {free}),
+            (SELECT COUNT(*) FROM card WHERE card.card_type = card_type.id
+                AND faulty_at_ms IS NOT NULL)
         FROM card_type WHERE {condition}"
     )
 }
@@ -93,6 +97,7 @@ fn shelf(row: &AnyRow) -> Result<Shelf, StoreError> {
         on_sale: number(6)? == 1,
         low_stock: number(7)?,
         free: number(8)?,
+        faulty: number(10)?,
         expires_first: row.try_get(9).map_err(at("card"))?,
     })
 }
