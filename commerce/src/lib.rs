@@ -8,6 +8,7 @@
 pub mod agents;
 pub mod app;
 pub mod audit;
+pub mod backlog;
 mod backoff;
 pub mod catalogue;
 pub mod checkout;

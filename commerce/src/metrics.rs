@@ -15,6 +15,8 @@ use metrics_exporter_prometheus::{
 
 /// 1, with the version as label.
 const BUILD_INFO: &str = "commerce_build_info";
+/// Whether the program is ready.
+pub const READY: &str = "commerce_ready";
 /// Requests that were answered.
 pub const HTTP_REQUESTS: &str = "commerce_http_requests_total";
 /// How long an answer took.
@@ -43,6 +45,12 @@ pub const ROUTER_CALLS: &str = "commerce_router_calls_total";
 pub const PURCHASES: &str = "commerce_purchases_total";
 /// Steps of purchases that failed.
 pub const PURCHASE_STEPS_FAILED: &str = "commerce_purchase_steps_failed_total";
+/// Purchases that a person has to look at.
+pub const PURCHASES_STUCK: &str = "commerce_purchases_stuck";
+/// Messages that are still to be sent.
+pub const MESSAGES_WAITING: &str = "commerce_messages_waiting";
+/// Since when the oldest of them waits.
+pub const MESSAGE_OLDEST_SECONDS: &str = "commerce_message_oldest_wait_seconds";
 /// Tries of messages.
 pub const MESSAGES: &str = "commerce_messages_total";
 /// Calls of partners and merchants.
@@ -100,8 +108,12 @@ const COUNTERS: [(&str, &str); 11] = [
         "Calls of partners and merchants, by kind and result (done, failed, dead).",
     ),
 ];
-const GAUGES: [(&str, &str); 11] = [
+const GAUGES: [(&str, &str); 15] = [
     (BUILD_INFO, "1, with the version as label."),
+    (
+        READY,
+        "1 while no worker has ended by itself and the database answers, otherwise 0.",
+    ),
     (HTTP_IN_FLIGHT, "Requests that are being answered."),
     (HOLDS_DUE, "Holds that are over and not ended yet."),
     (
@@ -111,6 +123,15 @@ const GAUGES: [(&str, &str); 11] = [
     (
         INTAKE_CONNECTED,
         "1 while the router hands over what comes in, otherwise 0.",
+    ),
+    (
+        PURCHASES_STUCK,
+        "Purchases in MANUAL_REVIEW, or for ten minutes in a state that should not last.",
+    ),
+    (MESSAGES_WAITING, "Messages that are still to be sent."),
+    (
+        MESSAGE_OLDEST_SECONDS,
+        "Age of the oldest message that is still to be sent; 0 without one.",
     ),
     (
         DELIVERIES_WAITING,

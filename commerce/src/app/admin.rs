@@ -16,11 +16,12 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use metrics::gauge;
 use tokio::time::timeout;
 
 use super::parts::Ended;
 use crate::{
-    metrics::Metrics,
+    metrics::{Metrics, READY},
     store::{Store, at},
 };
 
@@ -83,5 +84,10 @@ async fn ready(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+    // At the moment of the look, so that it cannot be older than the other figures.
+    let is_ready = admin.reasons().await.is_empty();
+    admin
+        .metrics
+        .scope(|| gauge!(READY).set(f64::from(u8::from(is_ready))));
     ([(header::CONTENT_TYPE, PROMETHEUS)], admin.metrics.render())
 }

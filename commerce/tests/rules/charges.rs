@@ -2,6 +2,7 @@
 
 use commerce::{
     audit::{self, AuditFilter},
+    backlog::backlog,
     outgoing,
     port::Charged,
     purchase::{self, Settlement, State, Why},
@@ -36,6 +37,15 @@ async fn settle(town: &Town, id: &Id, settlement: Settlement) {
     .await
     .unwrap();
     write.commit().await.unwrap();
+}
+
+/// What operators are told of, which is what they find listed.
+async fn stuck(town: &Town) -> i64 {
+    let mut read = town.store.read().await.unwrap();
+    let listed = purchase::stuck(&mut read, town.now()).await.unwrap();
+    let told = backlog(&mut read, town.now()).await.unwrap();
+    assert_eq!(told.purchases_stuck, listed.len() as i64);
+    told.purchases_stuck
 }
 
 async fn why(town: &Town, id: &Id) -> (State, Option<Why>) {
@@ -228,7 +238,9 @@ on_both! {
         assert_eq!(balance(&town.store, &format!("hold:{id}")).await, 10_000);
         settle(&town, &id, Settlement::AskAgain).await;
         assert_eq!(town.state(&id).await, State::Compensating);
+        assert_eq!(stuck(&town).await, 0);
         town.until_quiet().await;
+        assert_eq!(stuck(&town).await, 1);
         assert_eq!(town.state(&id).await, State::ManualReview);
         settle(&town, &id, Settlement::NotDebited).await;
         assert_eq!(town.state(&id).await, State::Refunded);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use commerce::{
+    backlog::backlog,
     metrics::Metrics,
     moment::UnixMs,
     outgoing::{self, OutgoingError, Receipt, State},
@@ -52,9 +53,16 @@ on_both! {
         drop(undone);
         queue(&town, &message("m1", 60)).await.unwrap();
         queue(&town, &message("m1", 60)).await.unwrap();
+        let waiting = async || {
+            let mut read = town.store.read().await.unwrap();
+            let backlog = backlog(&mut read, town.now()).await.unwrap();
+            (backlog.messages_waiting, backlog.oldest_message)
+        };
+        assert_eq!(waiting().await, (1, Some(town.now())));
         assert_eq!(town.count("SELECT COUNT(*) FROM outgoing WHERE text IS NOT NULL").await, 1);
         town.until_quiet().await;
         assert_eq!(town.handsets.texts(ANNA), ["text of m1"]);
+        assert_eq!(waiting().await, (0, None));
         assert_eq!(state(&town, "m1").await, Some(State::Accepted));
         assert_eq!(state(&town, "never").await, None);
         assert_eq!(town.count("SELECT COUNT(*) FROM outgoing WHERE text IS NOT NULL").await, 0);

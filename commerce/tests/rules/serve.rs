@@ -63,6 +63,11 @@ async fn is_well(app: &App) {
         "commerce_http_requests_total{method=\"GET\",route=\"/mcapi/s2sell/category\",status=\"401\"} 1\n",
         "commerce_http_request_seconds_bucket{route=\"/mcapi/s2sell/category\",le=\"30\"} 1\n",
         "commerce_holds_due 0\n",
+        "commerce_ready 1\n",
+        "commerce_stock_faulty{card_type=\"MOBI10\"} 0\n",
+        "commerce_purchases_stuck 0\n",
+        "commerce_messages_waiting 0\n",
+        "commerce_message_oldest_wait_seconds 0\n",
     ] {
         assert!(told.contains(figure), "{figure} is not in {told}");
     }
