@@ -167,6 +167,9 @@ pub async fn reseal(store: &Store, keys: &Keys, table: Table) -> Result<Resealed
     }
 }
 
+/// A column with what it is to have.
+type Column = (&'static str, Option<Vec<u8>>);
+
 /// By what a row is known, in the order of the table.
 type Place = [String; 2];
 
@@ -273,7 +276,7 @@ impl Found {
     }
 
     /// The columns with what they are to have.
-    fn anew(&self, keys: &Keys) -> Result<Vec<(&'static str, Option<Vec<u8>>)>, String> {
+    fn anew(&self, keys: &Keys) -> Result<Vec<Column>, String> {
         if self.table == Table::Card {
             return self.card_anew(keys);
         }
@@ -315,7 +318,7 @@ impl Found {
     }
 
     /// A card's PIN code is also known again by a digest under the key.
-    fn card_anew(&self, keys: &Keys) -> Result<Vec<(&'static str, Option<Vec<u8>>)>, String> {
+    fn card_anew(&self, keys: &Keys) -> Result<Vec<Column>, String> {
         let ([card_type, serial], [issuer], [Some(sealed)]) =
             (&self.place, &self.words[..], &self.sealed[..])
         else {
@@ -332,12 +335,7 @@ impl Found {
     }
 
     /// Writes them if the row has still what was read; false if it has not.
-    async fn write(
-        &self,
-        store: &Store,
-        key: KeyId,
-        anew: &[(&'static str, Option<Vec<u8>>)],
-    ) -> Result<bool, StoreError> {
+    async fn write(&self, store: &Store, key: KeyId, anew: &[Column]) -> Result<bool, StoreError> {
         let (shape, name) = (self.table.shape(), self.table.name());
         let [a, b] = shape.known_by;
         // $1 and the place in $2 and $3 as in the reading, $4 what was read.
