@@ -428,9 +428,14 @@ fn a_program_that_serves_leaves_no_core_dump_unless_it_may() {
 fn a_command_that_reads_secrets_leaves_no_core_dump() {
     let (_books, location) = databases::sqlite();
     let folder = folder(&location);
-    let mut command = program(folder.path());
-    // It waits for its standard input, and holds what was written there.
-    command.args(["operator", "add", "anna", "--role", "admin"]);
+    // Dumps are on where they may be, whatever the tests are started with. The command waits for its standard
+    // input, and holds what was written there.
+    let mut command = Command::new("sh");
+    command
+        .current_dir(folder.path())
+        .args(["-c", "ulimit -S -c $(ulimit -H -c); exec \"$0\" \"$@\""])
+        .args([env!("CARGO_BIN_EXE_commerce"), "--config", "commerce.toml"])
+        .args(["operator", "add", "anna", "--role", "admin"]);
     let child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let child = Serving(child.unwrap());
     let id = child.0.id().to_string();
