@@ -29,6 +29,9 @@ use crate::{
     word::Id,
 };
 
+/// Characters of a phone that are read and shown again; its field takes no more.
+const TYPED_MAX: usize = 20;
+
 /// Why there is no page of an order.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -172,18 +175,19 @@ pub(super) async fn phone(
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
     let (now, token, form) = posted(&checkout, by, &token, body)?;
-    let view = view(&checkout, &token, now).await?;
-    let Some(phone) = form
-        .field("phone")
-        .and_then(|text| text.parse::<Phone>().ok())
-    else {
+    let mut view = view(&checkout, &token, now).await?;
+    let typed = form.field("phone").unwrap_or_default();
+    let typed: String = typed.chars().take(TYPED_MAX).collect();
+    let Ok(phone) = typed.parse::<Phone>() else {
+        view.typed = typed;
         return Ok(wrong(&view, Wrong::Phone));
     };
     match begin(&checkout, &view.order, &phone, now).await? {
         Begun::Asked | Begun::Closed => Ok(see(token.path())),
         Begun::Refused => {
             // The page may have become one of too many tries.
-            let view = self::view(&checkout, &token, now).await?;
+            let mut view = self::view(&checkout, &token, now).await?;
+            view.typed = typed;
             Ok(wrong(&view, Wrong::Refused))
         }
     }
@@ -329,6 +333,7 @@ async fn view(checkout: &Checkout, token: &Token, now: UnixMs) -> Result<View, F
         purchase,
         sent,
         path: token.path(),
+        typed: String::new(),
         form_key: token.form_key(&checkout.keys),
         cooldown_ms: checkout.rules.otp.cooldown_ms,
         now,

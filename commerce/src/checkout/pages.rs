@@ -29,6 +29,8 @@ pub(super) struct View {
     pub(super) stage: Stage,
     /// Where the page is.
     pub(super) path: String,
+    /// The phone that was typed just now, so that its owner can correct a digit of it.
+    pub(super) typed: String,
     /// What its forms send along.
     pub(super) form_key: String,
     /// In milliseconds; another code is sent so long after the last.
@@ -87,7 +89,6 @@ fn frame(title: &str, again: Option<&str>, content: Markup) -> Markup {
                     header.top {
                         (PreEscaped(LOCK))
                         strong { "Thanh toán" }
-                        span { "Kết nối an toàn" }
                     }
                     main.card { (content) }
                     p.foot { "Chúng tôi không bao giờ gọi điện hỏi mã xác nhận." }
@@ -101,7 +102,7 @@ fn order(view: &View) -> Markup {
     let asked = &view.order.asked;
     html! {
         section.order aria-label="Đơn hàng" {
-            p.shop { (view.merchant) }
+            p.shop { "Thanh toán cho " strong { (view.merchant) } }
             p.amount { (words::amount(asked.amount)) }
             dl {
                 dt { "Nội dung" } dd { (asked.description) }
@@ -142,47 +143,64 @@ fn body(view: &View, wrong: Option<Wrong>) -> Markup {
 }
 
 fn phone(view: &View, wrong: Option<Wrong>) -> Markup {
+    let (heading, _) = words::of_stage(view.stage);
     html! {
-        (note(wrong))
+        h1 { (heading) }
         form method="post" action={ (view.path) "/phone" } {
             (form_key(view))
-            label for="phone" { "Số điện thoại đã liên kết ngân hàng" }
+            label for="phone" { "Số điện thoại" }
             input #phone type="tel" name="phone" inputmode="tel" autocomplete="tel" maxlength="20"
-                placeholder="0912 345 678" required autofocus aria-invalid=[wrong.map(|_| "true")];
+                placeholder="0912 345 678" value=(view.typed) required autofocus
+                aria-describedby=(described("phone", wrong)) aria-invalid=[wrong.map(|_| "true")];
+            (complaint("phone", wrong))
+            p.hint #phone-hint {
+                "Số đã liên kết với tài khoản ngân hàng của quý khách. Mã xác nhận được gửi bằng tin nhắn."
+            }
             button type="submit" { "Nhận mã xác nhận" }
         }
-        p.small { "Mã xác nhận được gửi bằng tin nhắn. Chưa có khoản tiền nào bị trừ ở bước này." }
+        p.small.centre { "Chưa có khoản tiền nào bị trừ ở bước này." }
         (leave(view, "Quay lại cửa hàng"))
     }
 }
 
 fn code(view: &View, wrong: Option<Wrong>) -> Markup {
+    let (heading, _) = words::of_stage(view.stage);
     let phone = view
         .purchase
         .as_ref()
         .map(|purchase| purchase.phone.masked());
+    // That no code is sent says nothing about the field.
+    let of_field = wrong.filter(|wrong| *wrong != Wrong::NotSent);
+    html! {
+        h1 { (heading) }
+        form method="post" action={ (view.path) "/code" } {
+            (form_key(view))
+            p.hint #code-hint {
+                "6 chữ số trong tin nhắn vừa gửi đến số "
+                strong.number { (phone.unwrap_or_default()) }
+                @if let Some(sent) = view.sent {
+                    ", dùng được đến " strong { (words::clock_time(sent.expires_at)) }
+                }
+                "."
+            }
+            label for="code" { "Mã xác nhận" }
+            input.code #code type="text" name="code" inputmode="numeric" autocomplete="one-time-code"
+                pattern="[0-9 ]{6,7}" maxlength="7" required autofocus
+                aria-describedby=(described("code", of_field)) aria-invalid=[of_field.map(|_| "true")];
+            (complaint("code", of_field))
+            button type="submit" { "Thanh toán " (words::amount(view.order.asked.amount)) }
+        }
+        (choices(view, wrong))
+    }
+}
+
+/// What else there is to do with a code: another one, or none.
+fn choices(view: &View, wrong: Option<Wrong>) -> Markup {
     let wait_ms = view
         .sent
         .map(|sent| sent.sent_at.0 + view.cooldown_ms - view.now.0);
     let wait_s = wait_ms.map_or(0, |wait_ms| (wait_ms.max(0) + 999) / 1_000);
     html! {
-        (note(wrong))
-        p {
-            "Mã gồm 6 chữ số đã được gửi đến số "
-            strong { (phone.unwrap_or_default()) }
-            @if let Some(sent) = view.sent {
-                ", dùng được đến " strong { (words::clock_time(sent.expires_at)) }
-            }
-            "."
-        }
-        form method="post" action={ (view.path) "/code" } {
-            (form_key(view))
-            label for="code" { "Mã xác nhận" }
-            input.code #code type="text" name="code" inputmode="numeric" autocomplete="one-time-code"
-                pattern="[0-9 ]{6,7}" maxlength="7" required autofocus
-                aria-invalid=[wrong.map(|_| "true")];
-            button type="submit" { "Thanh toán " (words::amount(view.order.asked.amount)) }
-        }
         div.choices {
             form method="post" action={ (view.path) "/resend" } {
                 (form_key(view))
@@ -196,6 +214,7 @@ fn code(view: &View, wrong: Option<Wrong>) -> Markup {
                 button.leave type="submit" { "Hủy" }
             }
         }
+        (complaint("resend", wrong.filter(|wrong| *wrong == Wrong::NotSent)))
     }
 }
 
@@ -229,12 +248,23 @@ fn ended(view: &View) -> Markup {
 }
 
 fn leave(view: &View, text: &str) -> Markup {
-    html! { a.button.quiet href={ (view.path) "/return" } { (text) } }
+    html! { a.leave href={ (view.path) "/return" } { (text) } }
 }
 
-fn note(wrong: Option<Wrong>) -> Markup {
+/// What is wrong with a field, right below it.
+fn complaint(field: &str, wrong: Option<Wrong>) -> Markup {
     html! {
-        @if let Some(wrong) = wrong { p.note.bad role="alert" { (wrong.words()) } }
+        @if let Some(wrong) = wrong {
+            p.wrong id={ (field) "-wrong" } role="alert" { (wrong.words()) }
+        }
+    }
+}
+
+/// What a screen reader reads of a field: first what is wrong with it.
+fn described(field: &str, wrong: Option<Wrong>) -> String {
+    match wrong {
+        Some(_) => format!("{field}-wrong {field}-hint"),
+        None => format!("{field}-hint"),
     }
 }
 

@@ -178,7 +178,7 @@ pub(super) enum Wrong {
 impl Wrong {
     pub(super) fn words(self) -> String {
         match self {
-            Self::Phone => "Số điện thoại chưa đúng. Ví dụ: 0912 345 678.".to_owned(),
+            Self::Phone => "Số điện thoại chưa đúng. Ví dụ: 0912\u{a0}345\u{a0}678.".to_owned(),
             // One text for all reasons: another would tell a stranger about the phone.
             Self::Refused => {
                 "Chưa thể thanh toán bằng số điện thoại này. Hãy kiểm tra lại số, hoặc thử lại \
@@ -198,7 +198,7 @@ impl Wrong {
     }
 }
 
-/// As `150.000 ₫`.
+/// As `150.000 đ`, which no line breaks apart.
 pub(super) fn amount(amount: Vnd) -> String {
     let digits = amount.dong().to_string();
     let mut written = String::new();
@@ -208,7 +208,7 @@ pub(super) fn amount(amount: Vnd) -> String {
         }
         written.push(digit);
     }
-    written + " ₫"
+    written + "\u{a0}đ"
 }
 
 /// As `14:05`, in Vietnam.
@@ -226,7 +226,8 @@ mod tests {
     fn amounts_and_times_are_written_as_in_vietnam() {
         let written = |dong| amount(Vnd::new(dong).unwrap());
         let all = [1, 999, 1_000, 150_000, 1_234_567].map(written);
-        assert_eq!(all, ["1 ₫", "999 ₫", "1.000 ₫", "150.000 ₫", "1.234.567 ₫"]);
+        let wanted = ["1 đ", "999 đ", "1.000 đ", "150.000 đ", "1.234.567 đ"];
+        assert_eq!(all, wanted.map(|text| text.replace(' ', "\u{a0}")));
         // 2027-01-15T08:00:00Z.
         assert_eq!(clock_time(UnixMs(1_800_000_000_000)), "15:00");
         assert_eq!(

@@ -31,7 +31,7 @@ pub use sign::{is_signed, sign};
 /// What goes wrong at a shop.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ShopFaults {
-    /// So many IPNs are answered HTTP 500 before it takes one.
+    /// So many IPNs are answered HTTP 500 before it takes one; [`Shop::fail_ipns`] adds to them.
     pub ipns_failed: u32,
     /// How long it thinks about each.
     pub ipn_delay: Duration,
@@ -97,6 +97,8 @@ pub struct Counts {
 struct Book {
     orders: BTreeMap<String, Placed>,
     counts: Counts,
+    /// IPNs that are still to be failed on purpose.
+    to_fail: u32,
 }
 
 struct Shared {
@@ -124,10 +126,23 @@ impl Shop {
     /// No port can be bound.
     pub async fn open(settings: ShopSettings) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::open_on(listener, settings)
+    }
+
+    /// Opens one where somebody listens already: commerce has to know a shop's port before a shop has its
+    /// secret.
+    ///
+    /// # Errors
+    /// The listener has no address.
+    pub fn open_on(listener: TcpListener, settings: ShopSettings) -> io::Result<Self> {
+        let book = Book {
+            to_fail: settings.faults.ipns_failed,
+            ..Book::default()
+        };
         let shared = Arc::new(Shared {
             settings,
             address: listener.local_addr()?,
-            book: Mutex::default(),
+            book: Mutex::new(book),
         });
         let router = Router::new()
             .route("/ipn", post(ipn))
@@ -172,6 +187,11 @@ impl Shop {
             .finish();
         let signature = sign(&settings.secret, &[query.as_bytes()]);
         format!("{}/pay?{query}&signature={signature}", settings.commerce)
+    }
+
+    /// Lets it answer HTTP 500 to so many IPNs more.
+    pub fn fail_ipns(&self, count: u32) {
+        locked(&self.shared.book).to_fail += count;
     }
 
     /// The orders, by their numbers.
@@ -229,7 +249,8 @@ async fn ipn(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes)
     let faults = shared.settings.faults;
     sleep(faults.ipn_delay).await;
     let mut book = locked(&shared.book);
-    if book.counts.failed < faults.ipns_failed {
+    if book.to_fail > 0 {
+        book.to_fail -= 1;
         book.counts.failed += 1;
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
@@ -284,8 +305,7 @@ async fn come_back(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
     });
     let Some((signed, _)) = signed else {
         book.counts.forged += 1;
-        let page = Html("<!doctype html><title>Shop</title><h1>Not signed</h1>");
-        return (StatusCode::FORBIDDEN, page).into_response();
+        return (StatusCode::FORBIDDEN, page("Not signed")).into_response();
     };
     let field = |name: &str| {
         let mut fields = form_urlencoded::parse(signed.as_bytes());
@@ -297,6 +317,13 @@ async fn come_back(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
         order.returns.push(result.clone());
     }
     // It is signed, so it is one of four words.
-    let page = format!("<!doctype html><title>Shop</title><h1>{result}</h1>");
-    Html(page).into_response()
+    page(&result).into_response()
+}
+
+/// No browser has to ask for an icon of it.
+fn page(heading: &str) -> Html<String> {
+    Html(format!(
+        "<!doctype html><html lang=en><meta name=viewport content=width=device-width>\
+         <link rel=icon href=data:,><title>Shop</title><h1>{heading}</h1>"
+    ))
 }

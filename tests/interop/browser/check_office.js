@@ -8,66 +8,16 @@
 "use strict";
 
 const assert = require("node:assert/strict");
-const { spawn } = require("node:child_process");
-const fs = require("node:fs");
-const os = require("node:os");
-const path = require("node:path");
-const readline = require("node:readline");
-const { chromium } = require("playwright-core");
+const { DESKTOP, PHONE, assertFits, browse, camera, check, ok, pages, serve } = require("./browser");
 
-const ROOT = path.resolve(__dirname, "../../..");
-const TARGET = process.env.CARGO_TARGET_DIR ?? path.join(ROOT, "target");
-const OUTPUT = path.join(ROOT, "tests/output/office");
 const PASSWORD = "correct horse battery";
-const DESKTOP = { width: 1360, height: 900 };
-const PHONE = { width: 390, height: 844 };
-
-function ok(what) {
-  console.log(`  ok: ${what}`);
-}
-
-/** The office of the example, and what ends it. */
-async function serve() {
-  const program = path.join(TARGET, "debug/examples/office");
-  const child = spawn(program, { stdio: ["pipe", "pipe", "inherit"] });
-  const lines = readline.createInterface({ input: child.stdout });
-  const url = await new Promise((resolve, reject) => {
-    lines.once("line", resolve);
-    child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`the office ended with ${code}`)));
-  });
-  return { url, end: () => child.stdin.end() };
-}
-
-async function browse() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-      "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    ],
-  });
-}
-
-/** Counts what a browser complains of: a policy that was broken, a file that is missing. */
-function listen(page, complaints) {
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) {
-      complaints.push(`${page.url()}: ${message.text()}`);
-    }
-  });
-  page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error}`));
-}
+const shoot = camera("office");
 
 async function logIn(page, url, name, password = PASSWORD) {
   await page.goto(`${url}/login`);
   await page.getByLabel("Name").fill(name);
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Log in" }).click();
-}
-
-async function shoot(page, name) {
-  await page.screenshot({ path: path.join(OUTPUT, `${name}.png`), fullPage: true });
 }
 
 /** The pages that are looked at, and the name of each one's picture. */
@@ -94,8 +44,7 @@ async function lookAround(page, all, suffix) {
   for (const [name, href] of all) {
     const answer = await page.goto(href);
     assert.equal(answer.status(), 200, href);
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    assert.ok(wide <= page.viewportSize().width, `${name}${suffix} is ${wide} wide`);
+    await assertFits(page, name + suffix);
     await shoot(page, name + suffix);
   }
   ok(`${all.length} pages${suffix} are there and fit the screen`);
@@ -137,19 +86,13 @@ async function importCards(page, url) {
 }
 
 async function main() {
-  fs.rmSync(OUTPUT, { recursive: true, force: true });
-  fs.mkdirSync(OUTPUT, { recursive: true });
-  const office = await serve();
+  const office = await serve("office");
+  office.url = office.first;
   const browser = await browse();
   const complaints = [];
-  const open = async (options) => {
-    const context = await browser.newContext(options);
-    const page = await context.newPage();
-    listen(page, complaints);
-    return page;
-  };
+  const open = pages(browser, complaints);
   try {
-    const page = await open({ viewport: DESKTOP });
+    const page = await open(DESKTOP);
     await page.goto(office.url);
     assert.equal(new URL(page.url()).pathname, "/office/login");
     await shoot(page, "login");
@@ -188,7 +131,7 @@ async function main() {
     assert.equal(await page.evaluate(() => document.activeElement.id), "content");
     ok("the keyboard gets to the content at once");
 
-    const dark = await open({ viewport: DESKTOP, colorScheme: "dark", javaScriptEnabled: false });
+    const dark = await open({ ...DESKTOP, colorScheme: "dark", javaScriptEnabled: false });
     await logIn(dark, office.url, "anna");
     for (const name of ["overview", "sale", "card-type"]) {
       await dark.goto(all.find(([own]) => own === name)[1]);
@@ -196,11 +139,11 @@ async function main() {
     }
     ok("nothing needs a script");
 
-    const phone = await open({ viewport: PHONE, deviceScaleFactor: 2, isMobile: true, hasTouch: true });
+    const phone = await open(PHONE);
     await logIn(phone, office.url, "anna");
     await lookAround(phone, all, "-phone");
 
-    const viewer = await open({ viewport: DESKTOP });
+    const viewer = await open(DESKTOP);
     await logIn(viewer, office.url, "victor");
     assert.equal(await viewer.getByRole("link", { name: "Audit log" }).count(), 0);
     await viewer.goto(all.find(([own]) => own === "purchases")[1]);
@@ -216,7 +159,4 @@ async function main() {
   }
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+check(main);
