@@ -18,7 +18,12 @@ use commerce::{
     catalogue::{self, CardType, Category},
     clock,
     config::Config,
+    egress::Egress,
     ledger::{self, Account, Entry, Line},
+    merchants::{
+        self, Amounts,
+        orders::{self, NewOrder},
+    },
     moment::{Day, UnixMs},
     money::Vnd,
     office::{Hardness, Hasher, Password, Role, operators},
@@ -68,6 +73,8 @@ async fn main() {
     hire(&store, &Hasher::new(Hardness::STRONG), now).await;
     furnish(&store, &keys, now).await;
     trade(&store, &keys, now).await;
+    let egress = Egress::new(config.push.egress.clone()).unwrap();
+    take_orders(&store, &keys, &egress, now).await;
     office_customers::buy(&store, &keys, now).await;
     office_customers::tell(&store, &keys, now).await;
     store.close().await;
@@ -150,6 +157,39 @@ async fn furnish(store: &Store, keys: &Keys, now: UnixMs) {
                 .await
                 .unwrap();
         }
+    }
+    write.commit().await.unwrap();
+}
+
+/// Orders of a shop whose customers have come and not paid yet.
+async fn take_orders(store: &Store, keys: &Keys, egress: &Egress, now: UnixMs) {
+    let merchant = merchants::Registration {
+        id: "vemaybay".parse().unwrap(),
+        name: "Vé Máy Bay Sài Gòn".parse().unwrap(),
+        ipn_url: "https://vemaybay.example/ipn".parse().unwrap(),
+        plain_http: false,
+        return_prefixes: vec!["https://vemaybay.example/thanh-toan".parse().unwrap()],
+        amounts: Amounts::new(Vnd::new(50_000).unwrap(), Vnd::new(20_000_000).unwrap()).unwrap(),
+    };
+    let mut write = store.write().await.unwrap();
+    let since = UnixMs(now.0 - 40 * DAY_MS);
+    merchants::add(&mut write, keys, egress, &merchant, since)
+        .await
+        .unwrap();
+    for n in 0..5_u8 {
+        let order = NewOrder {
+            merchant: merchant.id.clone(),
+            reference: format!("VE-2026-{n:04}").parse().unwrap(),
+            amount: Vnd::new(1_250_000).unwrap(),
+            description: "Vé SGN-HAN".parse().unwrap(),
+            return_url: "https://vemaybay.example/thanh-toan".parse().unwrap(),
+        };
+        let came = now.plus_ms((i64::from(n) - 4) * 3_600_000);
+        assert!(
+            orders::open(&mut write, &order, &[n; 32], came)
+                .await
+                .unwrap()
+        );
     }
     write.commit().await.unwrap();
 }

@@ -6,6 +6,7 @@ mod books;
 mod core_dumps;
 mod customer;
 mod goods;
+mod merchant;
 mod operator;
 mod partner;
 mod reseal;
@@ -110,6 +111,9 @@ enum Command {
     /// Partners who get subscribers' messages, and what could not be delivered to them.
     #[command(subcommand)]
     Partner(partner::PartnerArgs),
+    /// Merchants: shops whose customers pay here.
+    #[command(subcommand)]
+    Merchant(merchant::MerchantArgs),
     /// Seal all that is sealed under an earlier key anew under the current one. May run while the program
     /// serves, and again after it was broken off. Exit code 0 only if everything could be opened.
     Reseal,
@@ -140,6 +144,7 @@ fn obey(config: &Path, command: Command) -> Result<Exit, Trouble> {
         Command::Catalogue(args) => goods::catalogue(config, args),
         Command::Customer(args) => customer::customer(config, args),
         Command::Partner(args) => partner::partner(config, args),
+        Command::Merchant(args) => merchant::merchant(config, args),
         Command::Reseal => reseal::reseal(config),
         Command::Trial => books::trial(config),
         Command::Verdict => books::verdict(config),

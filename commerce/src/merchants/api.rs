@@ -14,22 +14,23 @@ use axum::{
     routing::post,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use utoipa::ToSchema;
 
 use super::{
-    MerchantError,
     call::{self, CallFault},
+    fault::{ApiError, Code, Failures, RefundFailures},
     find,
     orders::{self, Order},
 };
 use crate::{
     clock::Clock,
-    http::{Caller, Refusal},
+    http::Caller,
     moment::UnixMs,
     money::Vnd,
     purchase::{self, Outcome, PurchaseError, Told},
     rate::{Limiter, Rate, caller_at},
     seal::Keys,
-    store::{Store, StoreError},
+    store::Store,
     word::{Id, Reference},
 };
 
@@ -54,7 +55,9 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/merchant/query", post(query))
         .route("/v1/merchant/refund", post(refund))
-        .method_not_allowed_fallback(async || ApiError::new(Code::Method, "this call is a POST"))
+        .method_not_allowed_fallback(async || {
+            ApiError::new(Code::MethodNotAllowed, "this call is a POST")
+        })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(api)
 }
@@ -72,17 +75,55 @@ impl Api {
     }
 }
 
-#[derive(Deserialize)]
-struct Query {
+/// Which order is meant.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Query {
+    /// As it is registered.
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "shop-1")]
     merchant: String,
+    /// The shop's own number of it.
+    #[schema(pattern = "^[A-Za-z0-9._:-]{1,128}$", example = "DH-1001")]
     order: String,
 }
 
-#[derive(Deserialize)]
-struct Refund {
+/// Which order is given back.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Refund {
+    /// As it is registered.
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "shop-1")]
     merchant: String,
+    /// The shop's own number of it.
+    #[schema(pattern = "^[A-Za-z0-9._:-]{1,128}$", example = "DH-1001")]
     order: String,
+    /// The whole amount of the order, in dong.
+    #[schema(minimum = 1, example = 150_000)]
     amount: i64,
+}
+
+/// How an order stands, as an IPN tells it, with one field more.
+#[derive(ToSchema)]
+#[schema(as = OrderStatus)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "it describes what the one below writes")]
+pub(super) struct OrderStatus {
+    /// As it is registered.
+    merchant: String,
+    /// The shop's own number of it.
+    order: String,
+    /// Ours of its payment; empty if nobody has begun to pay.
+    purchase: String,
+    /// In dong.
+    #[schema(minimum = 1)]
+    amount: i64,
+    /// What came of it: the money is the shop's, it came to nothing, nobody can say yet, or it was given back.
+    #[schema(pattern = "^(PAID|FAILED|PENDING|REFUNDED)$")]
+    result: String,
+    /// The bank's, if it declined; otherwise empty.
+    response_code: String,
+    /// Since when it is so, in seconds since 1970.
+    at: i64,
+    /// In our own words, for people; empty if nobody has begun to pay.
+    state: String,
 }
 
 /// How an order stands.
@@ -94,7 +135,18 @@ struct Answer<'a> {
     state: &'static str,
 }
 
-async fn query(
+/// Says how an order stands.
+///
+/// It may be asked as often as is wanted, and changes nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/merchant/query",
+    operation_id = "orderQuery",
+    tag = "Merchants",
+    request_body = Query,
+    responses((status = 200, body = OrderStatus, description = "How it stands"), Failures),
+)]
+pub(super) async fn query(
     State(api): State<Api>,
     caller: Option<Extension<Caller>>,
     headers: HeaderMap,
@@ -113,7 +165,23 @@ async fn query(
     answer(&found.ok_or_else(unknown)?)
 }
 
-async fn refund(
+/// Gives an order back: the whole amount, of one that is `PAID`, within 23 hours.
+///
+/// It is given back once, however often the same is sent; the bank takes it back from then on, and an IPN tells
+/// of the end.
+#[utoipa::path(
+    post,
+    path = "/v1/merchant/refund",
+    operation_id = "orderRefund",
+    tag = "Merchants",
+    request_body = Refund,
+    responses(
+        (status = 200, body = OrderStatus, description = "It is given back, or was before"),
+        Failures,
+        RefundFailures,
+    ),
+)]
+pub(super) async fn refund(
     State(api): State<Api>,
     caller: Option<Extension<Caller>>,
     headers: HeaderMap,
@@ -151,8 +219,9 @@ fn admit(
 ) -> Result<Bytes, ApiError> {
     if let Some(Extension(Caller(address))) = caller {
         let taken = api.limiter.take(api.rate, &caller_at(address), now);
-        taken
-            .map_err(|_| ApiError::new(Code::TooOften, "too many calls; come again in a second"))?;
+        taken.map_err(|_| {
+            ApiError::new(Code::RateLimited, "too many calls; come again in a second")
+        })?;
     }
     body.map_err(|_| ApiError::new(Code::Invalid, "the body is too long or was cut off"))
 }
@@ -233,7 +302,7 @@ fn unpaid(order: &Order, now: UnixMs) -> Response {
     json(&Answer { told, state: "" })
 }
 
-fn json(content: &impl Serialize) -> Response {
+pub(super) fn json(content: &impl Serialize) -> Response {
     match serde_json::to_string(content) {
         Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
         Err(error) => {
@@ -243,104 +312,20 @@ fn json(content: &impl Serialize) -> Response {
     }
 }
 
-/// What is wrong, as programs read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Code {
-    Invalid,
-    Unauthorized,
-    NotFound,
-    Method,
-    NotRefundable,
-    TooOften,
-    Busy,
-    Internal,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Code {
-    fn parts(self) -> (StatusCode, &'static str) {
-        match self {
-            Self::Invalid => (StatusCode::BAD_REQUEST, "INVALID"),
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
-            Self::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND"),
-            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
-            Self::NotRefundable => (StatusCode::CONFLICT, "NOT_REFUNDABLE"),
-            Self::TooOften => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "BUSY"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL"),
-        }
+    #[test]
+    fn an_answer_has_the_fields_that_are_described_and_no_others() {
+        let (merchant, order) = ("shop-1".parse().unwrap(), "DH-1".parse().unwrap());
+        let amount = Vnd::new(1).unwrap();
+        let told = Told::unpaid(&merchant, &order, amount, Outcome::Pending, UnixMs(0));
+        let answer = serde_json::to_value(Answer { told, state: "" }).unwrap();
+        let answered: Vec<&String> = answer.as_object().unwrap().keys().collect();
+        let document = serde_json::to_value(super::super::document()).unwrap();
+        let described = &document["components"]["schemas"]["OrderStatus"]["properties"];
+        let described: Vec<&String> = described.as_object().unwrap().keys().collect();
+        assert_eq!(answered, described);
     }
-}
-
-/// Why there is no other answer.
-#[derive(Debug)]
-struct ApiError {
-    code: Code,
-    message: String,
-}
-
-impl ApiError {
-    fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
-    }
-
-    /// Whose fault is ours; the reason is for the log.
-    fn internal(error: impl std::fmt::Display) -> Self {
-        tracing::error!(%error, "a call of a merchant was not answered");
-        Self::new(
-            Code::Internal,
-            "the service cannot do it now; ask how the order stands",
-        )
-    }
-}
-
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        match error.is_busy() {
-            true => Self::new(Code::Busy, "nothing was done; send the same again"),
-            false => Self::internal(error),
-        }
-    }
-}
-
-impl From<MerchantError> for ApiError {
-    fn from(error: MerchantError) -> Self {
-        match error {
-            MerchantError::Store(error) => error.into(),
-            other => Self::internal(other),
-        }
-    }
-}
-
-impl From<PurchaseError> for ApiError {
-    fn from(error: PurchaseError) -> Self {
-        match error {
-            PurchaseError::Refused(refusal) => Self::new(Code::NotRefundable, refusal.to_string()),
-            error if error.is_busy() => {
-                Self::new(Code::Busy, "nothing was done; send the same again")
-            }
-            error => Self::internal(error),
-        }
-    }
-}
-
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let (status, word) = self.code.parts();
-        let error = serde_json::json!({"error": {"code": word, "message": self.message}});
-        (status, json(&error)).into_response()
-    }
-}
-
-/// What the program refuses before it comes here.
-pub(crate) fn refuse(refusal: Refusal) -> Response {
-    let error = match refusal {
-        Refusal::Busy => ApiError::new(Code::Busy, "nothing was done; send the same again"),
-        Refusal::Late => {
-            ApiError::new(Code::Internal, "it took too long; ask how the order stands")
-        }
-    };
-    error.into_response()
 }

@@ -10,6 +10,8 @@
 
 mod api;
 mod call;
+mod describe;
+mod fault;
 mod ipn;
 mod limits;
 pub mod orders;
@@ -18,6 +20,8 @@ mod return_url;
 mod secret;
 
 pub use api::{Api, router};
+pub use describe::document;
+pub(crate) use describe::{DOCUMENT, router as docs};
 pub use ipn::Ipn;
 pub use limits::{Amounts, AmountsFault};
 pub(crate) use record::context;
@@ -27,7 +31,7 @@ pub use record::{
 };
 pub use return_url::{ReturnPrefix, ReturnUrl, ReturnUrlFault};
 pub use secret::{Secret, SecretFault, Secrets, Signature};
-pub(crate) use {api::refuse, secret::hex};
+pub(crate) use {fault::refuse, secret::hex};
 
 use crate::{egress::UrlFault, moment::UnixMs, seal::SealFault, store::StoreError, word::Id};
 

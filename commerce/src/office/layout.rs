@@ -40,6 +40,7 @@ pub(super) enum Place {
     Stock,
     Ledger,
     Agents,
+    Merchants,
     Deliveries,
     Operators,
     Audit,
@@ -48,13 +49,14 @@ pub(super) enum Place {
 }
 
 impl Place {
-    const MENU: [Self; 9] = [
+    const MENU: [Self; 10] = [
         Self::Overview,
         Self::Purchases,
         Self::Sales,
         Self::Stock,
         Self::Ledger,
         Self::Agents,
+        Self::Merchants,
         Self::Deliveries,
         Self::Operators,
         Self::Audit,
@@ -68,6 +70,7 @@ impl Place {
             Self::Stock => "Stock",
             Self::Ledger => "Ledger",
             Self::Agents => "Agents",
+            Self::Merchants => "Merchants",
             Self::Deliveries => "Deliveries",
             Self::Operators => "Operators",
             Self::Audit => "Audit log",
@@ -83,6 +86,7 @@ impl Place {
             Self::Stock => "/office/stock",
             Self::Ledger => "/office/ledger",
             Self::Agents => "/office/agents",
+            Self::Merchants => "/office/merchants",
             Self::Deliveries => "/office/deliveries",
             Self::Operators => "/office/operators",
             Self::Audit => "/office/audit",
@@ -107,6 +111,7 @@ impl Place {
             Self::Sales => "M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6",
             Self::Stock => "M12 3l9 5-9 5-9-5zM3 13l9 5 9-5",
             Self::Ledger => "M5 4h13v16H5zM9 4v16M12 9h3M12 13h3",
+            Self::Merchants => "M3 9l2-5h14l2 5M5 12v8h14v-8M3 9h18v3H3zM10 20v-5h4v5",
             Self::Agents => {
                 "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.500 20c0-4 3-6 6.500-6s6.500 2 6.500 6M16 4.500a3.500 3.500 0 0 1 0 6M18 14.500c2 .8 3.500 2.500 3.500 5.500"
             }

@@ -128,6 +128,8 @@ pub fn router(office: Office) -> Router {
         .route("/office/agents/{id}/keys", post(pages::agents::make_key))
         .route("/office/agents/{id}/keys/end", post(pages::agents::end_key))
         .route("/office/agents/{id}/prices", post(pages::agents::set_price))
+        .route("/office/merchants", get(pages::merchants::list))
+        .route("/office/merchants/{id}", get(pages::merchants::show))
         .route("/office/deliveries", get(pages::deliveries::list))
         .route("/office/deliveries/{number}", get(pages::deliveries::show))
         .route(

@@ -15,9 +15,10 @@ use utoipa::{
         security::{ApiKey, ApiKeyValue, SecurityScheme},
     },
 };
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use super::{calls, error};
+use crate::merchants;
 
 /// Where the description is.
 const DOCUMENT: &str = "/mcapi/openapi.json";
@@ -67,13 +68,15 @@ pub fn document() -> Document {
     S2Sell::openapi()
 }
 
-/// The routes of the description and of the page.
-pub(crate) fn router() -> Router {
+/// The routes of the description and of the page, which may show the merchants' calls too.
+pub(crate) fn router(with_merchants: bool) -> Router {
     let described = document().to_json();
     let described = described.inspect_err(|error| tracing::error!(%error, "no API description"));
     let text = described.unwrap_or_default();
     let kind = [(header::CONTENT_TYPE, "application/json")];
-    let page = SwaggerUi::new("/docs").config(Config::from(DOCUMENT).validator_url("none"));
+    let merchants = with_merchants.then(|| Url::new("Merchants", merchants::DOCUMENT));
+    let all = [Url::new("S2Sell", DOCUMENT)].into_iter().chain(merchants);
+    let page = SwaggerUi::new("/docs").config(Config::new(all).validator_url("none"));
     let page = Router::from(page).layer(from_fn(with_policy));
     Router::new()
         .route(DOCUMENT, get(async move || (kind, text)))

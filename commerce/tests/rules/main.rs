@@ -22,6 +22,7 @@ mod holds;
 mod intake;
 mod interleavings;
 mod ledger;
+mod merchant_desk;
 mod merchants;
 mod messages;
 mod networks;

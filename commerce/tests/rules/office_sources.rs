@@ -161,7 +161,7 @@ on_both! {
         let back = anna.get(&format!("/office/cards/{path}")).await.text;
         assert!(back.contains(&format!("/office/purchases/{card}")), "{back}");
         let page = anna.get(&format!("/office/purchases/{}", order.id)).await.text;
-        for shown in ["<dd>shop</dd>", "<dd>ORDER-7</dd>", "150,000"] {
+        for shown in ["/office/merchants/shop\">shop</a>", "<dd>ORDER-7</dd>", "150,000"] {
             assert!(page.contains(shown), "{shown}: {page}");
         }
         assert_eq!(anna.get("/office/purchases/none").await.status, 404);

@@ -1,7 +1,7 @@
 //! A shop whose customers pay, whole and on this machine, for somebody who drives a browser: commerce with its
 //! pages, a router, a simulated SMSC with the customers' handsets, a simulated bank, and the shop. A command
 //! is a line of JSON on standard input, its answer a line on standard output, the first of which says that
-//! all are up. It forgets everything when its input ends. No page is made here.
+//! all are up and where. It forgets everything when its input ends. No page is made here.
 //!
 //!     cargo run -p loadtest --example checkout
 
@@ -48,7 +48,7 @@ enum Command {
 #[tokio::main]
 async fn main() {
     let mut town = Town::open().await;
-    println!("{}", json!({"phones": town::PHONES}));
+    println!("{}", town.introduce());
     while let Some(line) = next_line().await {
         let answer = match serde_json::from_str(&line) {
             Ok(command) => obey(&mut town, command).await,

@@ -73,6 +73,7 @@ pub(crate) struct Town {
     bank: Bank,
     router: sampan::app::App,
     app: App,
+    settings: ShopSettings,
     pub(crate) shop: Shop,
     _folder: TempDir,
 }
@@ -110,7 +111,8 @@ impl Town {
             faults: ShopFaults::default(),
         };
         Self {
-            shop: Shop::open_on(door, settings).unwrap(),
+            shop: Shop::open_on(door, settings.clone()).unwrap(),
+            settings,
             smsc,
             handsets: Handsets::default(),
             texts: Vec::new(),
@@ -119,6 +121,17 @@ impl Town {
             app,
             _folder: folder,
         }
+    }
+
+    /// Where everybody is, and what the shop signs with.
+    pub(crate) fn introduce(&self) -> Value {
+        json!({
+            "phones": PHONES,
+            "commerce": self.settings.commerce,
+            "admin": format!("http://{}", self.app.admin_address()),
+            "merchant": self.settings.merchant,
+            "secret": self.settings.secret,
+        })
     }
 
     pub(crate) async fn close(self) {

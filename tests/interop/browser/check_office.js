@@ -34,7 +34,8 @@ async function places(page, url) {
     ["accounts", `${url}/ledger/accounts`],
     ["statement", `${url}/ledger/accounts/agent:anphat:deposit`],
     ["entry", `${url}/ledger/entries/sale:1`], ["agents", `${url}/agents`],
-    ["agent", `${url}/agents/anphat`], ["deliveries", `${url}/deliveries`],
+    ["agent", `${url}/agents/anphat`], ["merchants", `${url}/merchants`],
+    ["merchant", `${url}/merchants/vemaybay`], ["deliveries", `${url}/deliveries`],
     ["operators", `${url}/operators`], ["operator", `${url}/operators/clara`],
     ["audit", `${url}/audit`], ["me", `${url}/me`],
   ];

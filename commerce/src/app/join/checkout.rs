@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::{Context, Parts};
 use crate::{
     checkout::{self, Checkout},
+    http::plainly,
     merchants,
 };
 
@@ -31,4 +32,7 @@ pub(super) fn join(context: &Context, parts: &mut Parts) {
         settings.rate,
     );
     parts.serve(merchants::router(api), merchants::refuse);
+    if settings.docs {
+        parts.serve(merchants::docs(), plainly);
+    }
 }

@@ -10,7 +10,9 @@ pub(super) fn join(context: &Context, parts: &mut Parts) {
         return;
     };
     if settings.docs {
-        parts.serve(s2sell::docs(), plainly);
+        let checkout = &context.config.checkout;
+        let with_merchants = checkout.is_some_and(|checkout| checkout.docs);
+        parts.serve(s2sell::docs(with_merchants), plainly);
     }
     let (store, keys) = (context.store.clone(), context.config.keys.clone());
     let api = s2sell::Api::new(store, keys, Arc::clone(&context.clock), settings);

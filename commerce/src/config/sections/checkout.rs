@@ -8,6 +8,8 @@ use crate::rate::Rate;
 pub struct CheckoutSettings {
     /// Calls from one address.
     pub rate: Rate,
+    /// Whether the calls of merchants are described.
+    pub docs: bool,
 }
 
 pub(in super::super) fn read(table: &Table<'_>) -> Option<Option<CheckoutSettings>> {
@@ -17,6 +19,7 @@ pub(in super::super) fn read(table: &Table<'_>) -> Option<Option<CheckoutSetting
             requests_per_s: table.number("requests_per_s", 10, 1..=100_000),
             burst: table.number("burst", 60, 1..=100_000),
         },
+        docs: table.boolean("docs", true),
     };
     Some(is_enabled.then_some(settings))
 }

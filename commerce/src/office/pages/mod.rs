@@ -8,6 +8,7 @@ pub(super) mod deliveries;
 pub(super) mod ledger;
 pub(super) mod login;
 pub(super) mod me;
+pub(super) mod merchants;
 pub(super) mod operators;
 pub(super) mod overview;
 pub(super) mod purchases;

@@ -203,7 +203,7 @@ fn facts(visitor: &Visitor, purchase: &Purchase) -> Markup {
                     (fact("Card type", html! { a href={ "/office/stock/" (card_type) } { (card_type) } }))
                 }
                 Item::Order { merchant, reference } => {
-                    (fact("Merchant", merchant.as_str()))
+                    (fact("Merchant", html! { a href={ "/office/merchants/" (merchant) } { (merchant) } }))
                     (fact("Order", reference.as_str()))
                 }
             }

@@ -4,6 +4,7 @@ pub(super) mod agents;
 pub(super) mod books;
 pub(super) mod cards;
 pub(super) mod figures;
+pub(super) mod merchants;
 pub(super) mod sales;
 pub(super) mod shelves;
 
