@@ -364,3 +364,36 @@ impl Found {
         Ok(done.rows_affected() == 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{port::AccountToken, seal::MasterKey, store::Location};
+
+    const OLD: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    const NEW: &str = "f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+    #[tokio::test]
+    async fn a_row_that_somebody_has_changed_meanwhile_stays_as_he_left_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("commerce.db"));
+        let store = Store::open(&location).await.unwrap();
+        let key = |text| MasterKey::parse(text).unwrap();
+        let rotated = Keys::new(key(NEW), vec![key(OLD)]);
+        let mut write = store.write().await.unwrap();
+        let (phone, bank) = ("84912345678".parse().unwrap(), "vcb".parse().unwrap());
+        let account = AccountToken::parse("9704000000000001").unwrap();
+        let old = Keys::new(key(OLD), Vec::new());
+        let now = crate::moment::UnixMs(0);
+        let linked = customers::register(&mut write, &old, &phone, &bank, &account, now);
+        linked.await.unwrap();
+        write.commit().await.unwrap();
+        let mut read = store.read().await.unwrap();
+        let batch = Found::after(&mut read, &rotated, Table::Customer, None).await;
+        drop(read);
+        let came_of = reseal(&store, &rotated, Table::Customer).await.unwrap();
+        assert_eq!(came_of.anew, 1);
+        let late = batch.unwrap()[0].reseal(&store, &rotated).await.unwrap();
+        assert!(matches!(late, Row::Gone));
+    }
+}

@@ -120,21 +120,6 @@ on_both! {
         assert!(lost.named[0].contains("which is not configured"), "{lost:?}");
         assert_eq!(resealed(&town.store, &rotated_keys(), Table::Customer).await, all_anew(3));
     }
-
-    async fn what_somebody_seals_meanwhile_is_not_undone(store: Store) {
-        let town = town(store).await;
-        for polls in 1.. {
-            // Whoever serves under the new key queues another message while this goes on.
-            let keys = rotated_keys();
-            let going_on = crash_after(polls, reseal(&town.store, &keys, Table::Outgoing)).await;
-            let wiped = "UPDATE outgoing SET text = NULL, due_at_ms = NULL, state = 'late'";
-            by_hand(&town.store, &[wiped]).await.unwrap();
-            if going_on.is_some() {
-                break;
-            }
-        }
-        assert_eq!(town.count("SELECT COUNT(*) FROM outgoing WHERE text IS NOT NULL").await, 0);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
