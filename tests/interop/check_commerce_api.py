@@ -10,7 +10,7 @@ import sys
 import urllib.request
 
 import support
-from support import CheckFailed, Process, binary, check, check_equal
+from support import Commerce, check, check_equal
 
 CARDS = 3_000
 # A purchase under a key that another has is refused by rights, and fuzzing finds keys again.
@@ -19,13 +19,7 @@ SCHEMATHESIS = """\
 expected-statuses = ["2xx", 304, 402, 404, 409, 422]
 """
 CONFIGURATION = """\
-[store]
-location = "commerce.db"
-[keys]
-current = "file:key"
 [http]
-listen = "127.0.0.1:0"
-[admin]
 listen = "127.0.0.1:0"
 [log]
 level = "warn"
@@ -35,34 +29,18 @@ burst = 100000
 """
 
 
-class Commerce:
-    """The program with a folder of its own."""
-
-    def __init__(self, scratch):
-        self.scratch = scratch
-        (scratch / "commerce.toml").write_text(CONFIGURATION)
-        key = subprocess.run(["openssl", "rand", "-hex", "32"], capture_output=True, text=True, check=True)
-        (scratch / "key").write_text(key.stdout)
-        self.command = [binary("commerce"), "--config", str(scratch / "commerce.toml")]
-
-    def do(self, *arguments):
-        done = subprocess.run([*self.command, *map(str, arguments)], capture_output=True, text=True, cwd=self.scratch)
-        if done.returncode != 0:
-            raise CheckFailed(f"commerce {' '.join(map(str, arguments))}: {done.stdout}{done.stderr}")
-        return done.stdout
-
-    def seed(self):
-        """A catalogue, one agent with a deposit, cards; returns the agent's key."""
-        self.do("catalogue", "put", support.ROOT / "config" / "catalogue.toml")
-        self.do("agent", "add", "shop")
-        self.do("agent", "deposit", "shop", 100_000_000, "--bank", "vcb", "--reference", "FT1")
-        # The first one's serial is the description's example.
-        first = 29091000008229
-        lines = (f"{first + number:015},P{number:09},2099-12-30" for number in range(CARDS))
-        cards = self.scratch / "cards.csv"
-        cards.write_text("CARDSERIESNO,CARDPINCODE,CARDEXPIREDATE\n" + "\n".join(lines) + "\n")
-        self.do("stock", "import", "MOBI10", cards)
-        return self.do("agent", "key", "shop").strip()
+def seed(commerce):
+    """A catalogue, one agent with a deposit, cards; returns the agent's key."""
+    commerce.do("catalogue", "put", support.ROOT / "config" / "catalogue.toml")
+    commerce.do("agent", "add", "shop")
+    commerce.do("agent", "deposit", "shop", 100_000_000, "--bank", "vcb", "--reference", "FT1")
+    # The first one's serial is the description's example.
+    first = 29091000008229
+    lines = (f"{first + number:015},P{number:09},2099-12-30" for number in range(CARDS))
+    cards = commerce.scratch / "cards.csv"
+    cards.write_text("CARDSERIESNO,CARDPINCODE,CARDEXPIREDATE\n" + "\n".join(lines) + "\n")
+    commerce.do("stock", "import", "MOBI10", cards)
+    return commerce.do("agent", "key", "shop").strip()
 
 
 def figures(admin):
@@ -71,13 +49,9 @@ def figures(admin):
 
 
 def script(cleanup, scratch):
-    commerce = Commerce(scratch)
-    key = commerce.seed()
-    serving = cleanup.add(Process("commerce serve", [*commerce.command, "serve"]))
-    said = serving.line()
-    ready = re.fullmatch(r"commerce is ready: http (\S+) admin (\S+)", said)
-    check(ready, f"the program says where it serves: {said}")
-    http, admin = ready.groups()
+    commerce = Commerce(scratch, CONFIGURATION)
+    key = seed(commerce)
+    serving, http, admin = commerce.serve(cleanup)
     base = f"http://{http}/mcapi"
     curl = ["curl", "-s", "-H", f"X-API-Key: {key}", f"{base}/s2sell/card/MOBI10", "-d", "BUYCOUNT=1&SELLDESTNO=order-7"]
     sold = subprocess.run(curl, capture_output=True, text=True, check=True).stdout

@@ -7,7 +7,6 @@ import collections
 import http.server
 import json
 import re
-import subprocess
 import sys
 import threading
 import urllib.parse
@@ -15,7 +14,7 @@ import urllib.parse
 import support
 from check_npm_smpp import start_smsc
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
-from support import CheckFailed, Process, binary, check, check_equal, eventually
+from support import CheckFailed, Commerce, check, check_equal, eventually
 
 SERVICE = "8049"
 SUBSCRIBER = "84981234567"
@@ -41,13 +40,7 @@ receipts_of = "commerce"
 """
 
 COMMERCE = """
-[store]
-location = "commerce.db"
-[keys]
-current = "file:key"
 [http]
-listen = "127.0.0.1:0"
-[admin]
 listen = "127.0.0.1:0"
 [router]
 address = "http://{rpc}"
@@ -55,6 +48,8 @@ address = "http://{rpc}"
 networks = ["127.0.0.0/8"]
 ports = [{ports}]
 """
+
+SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]+")
 
 
 class Partner:
@@ -127,27 +122,11 @@ def page_answers(is_good):
     return 200, "text/xml", f'<?xml version="1.0"?><Result><Status>{status}</Status></Result>'.encode()
 
 
-class Commerce:
-    """The program with a folder of its own."""
-
-    def __init__(self, scratch, rpc, ports):
-        self.scratch = scratch
-        (scratch / "commerce.toml").write_text(COMMERCE.format(rpc=rpc, ports=", ".join(map(str, ports))))
-        key = subprocess.run(["openssl", "rand", "-hex", "32"], capture_output=True, text=True, check=True)
-        (scratch / "key").write_text(key.stdout)
-        self.command = [binary("commerce"), "--config", str(scratch / "commerce.toml")]
-
-    def do(self, *arguments):
-        done = subprocess.run([*self.command, *map(str, arguments)], capture_output=True, text=True, cwd=self.scratch)
-        if done.returncode != 0:
-            raise CheckFailed(f"commerce {' '.join(map(str, arguments))}: {done.stdout}{done.stderr}")
-        return done.stdout
-
-    def partner(self, name, kind, url, *options):
-        """Adds one who wants all messages, and returns the secret that is printed."""
-        said = self.do("partner", "add", name, "--kind", kind, "--url", url, "--plain-http", *options)
-        found = re.search(r"whsec_[A-Za-z0-9+/=]+", said)
-        return found and found.group()
+def add_partner(commerce, name, kind, url, *options):
+    """Adds one who wants all messages, and returns the secret that is printed."""
+    said = commerce.do("partner", "add", name, "--kind", kind, "--url", url, "--plain-http", *options)
+    found = SECRET.search(said)
+    return found and found.group()
 
 
 def verifies(secret, body, headers):
@@ -211,16 +190,14 @@ def script(cleanup, scratch):
     smsc, port = start_smsc(cleanup)
     router = cleanup.add(support.Router(scratch, ROUTER.format(port=port)))
     webhook, page = (cleanup.add(Partner(answer)) for answer in (webhook_answers, page_answers))
-    commerce = Commerce(scratch, router.rpc, [webhook.port, page.port])
-    secret = commerce.partner("hook", "json", f"http://127.0.0.1:{webhook.port}/hook")
+    ports = f"{webhook.port}, {page.port}"
+    commerce = Commerce(scratch, COMMERCE.format(rpc=router.rpc, ports=ports))
+    secret = add_partner(commerce, "hook", "json", f"http://127.0.0.1:{webhook.port}/hook")
     check(secret, "a webhook's secret is printed once, as whsec_ and base64")
-    page_secret = commerce.partner("page", "fibo", f"http://127.0.0.1:{page.port}/sms?key=1", "--sign")
+    page_secret = add_partner(commerce, "page", "fibo", f"http://127.0.0.1:{page.port}/sms?key=1", "--sign")
     check(page_secret and page_secret != secret, "a signed page has a secret of its own")
     webhook.failures = 1
-    serving = cleanup.add(Process("commerce serve", [*commerce.command, "serve"]))
-    said = serving.line()
-    ready = re.fullmatch(r"commerce is ready: http (\S+) admin (\S+)", said)
-    check(ready, f"the program says where it serves: {said}")
+    serving, _, _ = commerce.serve(cleanup)
     eventually(lambda: smsc.ask("counts")["bound"] == 2, "two transceivers are bound")
 
     sent = [f"{TEXTS[number % len(TEXTS)]} {number}" for number in range(MESSAGES)]
@@ -239,8 +216,7 @@ def script(cleanup, scratch):
     verify_all(webhook, secret, "webhook")
     verify_all(page, page_secret, "page")
 
-    said = commerce.do("partner", "secret", "hook")
-    fresh = re.search(r"whsec_[A-Za-z0-9+/=]+", said).group()
+    fresh = SECRET.search(commerce.do("partner", "secret", "hook")).group()
     taken = len(webhook.taken())
     smsc.ask("mo", source=SUBSCRIBER, destination=SERVICE, text="after the change")
     eventually(lambda: len(webhook.taken()) > taken, "a message after the secret was changed")

@@ -11,6 +11,7 @@ import os
 import pathlib
 import queue
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -180,6 +181,34 @@ class Router(Process):
         if not ready:
             raise CheckFailed(f"sampan run said {said!r}")
         self.rpc, self.admin = ready.groups()
+
+
+class Commerce:
+    """The program `commerce` with this configuration, a key and books in a folder of its own."""
+
+    def __init__(self, scratch, configuration):
+        self.scratch = scratch
+        (scratch / "commerce.toml").write_text(
+            '[store]\nlocation = "commerce.db"\n[keys]\ncurrent = "file:key"\n'
+            f'[admin]\nlisten = "127.0.0.1:0"\n{configuration}'
+        )
+        (scratch / "key").write_text(secrets.token_hex(32))
+        self.command = [binary("commerce"), "--config", str(scratch / "commerce.toml")]
+
+    def do(self, *arguments):
+        """What a command prints."""
+        done = subprocess.run([*self.command, *map(str, arguments)], capture_output=True, text=True, cwd=self.scratch)
+        if done.returncode != 0:
+            raise CheckFailed(f"commerce {' '.join(map(str, arguments))}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def serve(self, cleanup):
+        """The program that serves, and where: the port of customers and that of operators."""
+        serving = cleanup.add(Process("commerce serve", [*self.command, "serve"]))
+        said = serving.line()
+        ready = re.fullmatch(r"commerce is ready: http (\S+) admin (\S+)", said)
+        check(ready, f"the program says where it serves: {said}")
+        return serving, *ready.groups()
 
 
 class Api:
