@@ -18,6 +18,10 @@ const JITTER: f64 = 0.1;
 /// Between two looks while nothing is due: what a subscriber does not notice.
 const IDLE: Duration = Duration::from_millis(200);
 
+/// Between two looks while something is: long enough for several pieces to gather, so that not each is
+/// taken by a change of its own, and short beside what a bank or an SMSC takes.
+const GATHER: Duration = Duration::from_millis(25);
+
 /// The same after the database could not say, so that a log is not filled while it is away.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 
@@ -60,27 +64,24 @@ pub async fn side_by_side<T, Taking, Doing, E>(
     let mut begun = JoinSet::new();
     while !stop.is_cancelled() {
         let room = at_once_max.saturating_sub(begun.len());
-        let (taken, pause) = match room {
-            0 => (Vec::new(), IDLE),
-            _ => match take(room).await {
-                Ok(taken) => (taken, IDLE),
-                Err(error) => {
-                    tracing::warn!(%error, "nothing that is due can be taken at the moment");
-                    (Vec::new(), PAUSE_AFTER_ERROR)
-                }
-            },
+        let taken = match room {
+            0 => Ok(Vec::new()),
+            _ => take(room).await,
         };
-        let is_idle = taken.is_empty();
-        for piece in taken {
-            begun.spawn(carried(perform(piece)));
-        }
-        if is_idle {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = sleep(pause) => {}
-                Some(ended) = begun.join_next(), if room == 0 => note(ended),
+        let pause = match taken {
+            Ok(pieces) if pieces.is_empty() && room > 0 => IDLE,
+            Ok(pieces) => {
+                for piece in pieces {
+                    begun.spawn(carried(perform(piece)));
+                }
+                GATHER
             }
-        }
+            Err(error) => {
+                tracing::warn!(%error, "nothing that is due can be taken at the moment");
+                PAUSE_AFTER_ERROR
+            }
+        };
+        stop.run_until_cancelled(sleep(pause)).await;
         while let Some(ended) = begun.try_join_next() {
             note(ended);
         }
