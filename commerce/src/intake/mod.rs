@@ -9,6 +9,7 @@
 //! | `grammar`, `words`, `command` | what a text asks for |
 //! | `event` | what the router hands over, read |
 //! | `handle` | who deals with it |
+//! | `lanes` | which events wait for each other |
 //! | `desk` | each event dealt with once |
 //! | `record`, `bank_event` | the tables |
 //!
@@ -21,13 +22,25 @@ mod desk;
 mod event;
 mod grammar;
 mod handle;
+mod lanes;
 mod record;
 mod shown;
 mod words;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+    time::{MissedTickBehavior, interval, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 pub use command::Command;
@@ -37,9 +50,15 @@ pub(crate) use record::context;
 pub use record::forget;
 pub use shown::{SHOWN_LENGTH_MAX, ShownWord, ShownWords};
 
+use self::lanes::{LANES, lane_of};
 use crate::{
-    metrics::INTAKE_CONNECTED, moment::UnixMs, port::Unheard, router::Router, seal::Keys,
-    store::Store, word::Id,
+    metrics::{INTAKE_CONNECTED, carried},
+    moment::UnixMs,
+    port::Unheard,
+    router::{Acknowledgements, Router, UNACKNOWLEDGED_MAX, proto::Event},
+    seal::Keys,
+    store::Store,
+    word::Id,
 };
 
 /// The first wait before the subscription is opened again.
@@ -107,28 +126,61 @@ impl Intake {
     async fn receive_on(&self) {
         let mut wait = WAIT_MIN;
         loop {
-            let Err(ended) = self.receive(&mut wait).await;
+            let is_on = Arc::new(AtomicBool::new(false));
+            let Err(ended) = self.receive(&is_on).await;
             connected(false);
             tracing::warn!(
                 subscription = %self.settings.subscription,
                 "what comes in is not received: {ended}"
             );
+            if is_on.load(Relaxed) {
+                wait = WAIT_MIN;
+            }
             // Between half and the whole, so that instances do not come back together.
             sleep(wait / 2 + (wait / 2).mul_f64(fastrand::f64())).await;
             wait = WAIT_MAX.min(wait * 2);
         }
     }
 
-    async fn receive(&self, wait: &mut Duration) -> Result<std::convert::Infallible, Ended> {
+    /// Receives until the router or the database fails; `is_on` is set once an event was dealt with.
+    async fn receive(&self, is_on: &Arc<AtomicBool>) -> Result<Infallible, Ended> {
         let mut reception = self.router.receive(&self.settings.subscription).await?;
         connected(true);
+        let mut working = JoinSet::new();
+        let lanes = [(); LANES].map(|()| {
+            let (lane, waiting) = mpsc::channel(UNACKNOWLEDGED_MAX as usize);
+            let (own, told) = (self.clone(), reception.acknowledgements());
+            working.spawn(carried(own.deal_with_all(waiting, told, Arc::clone(is_on))));
+            lane
+        });
         loop {
-            let event = reception.next().await?;
+            tokio::select! {
+                event = reception.next() => {
+                    let event = event?;
+                    // There is room for all that may come unacknowledged. Whose lane has ended is told below.
+                    if lanes[lane_of(&event)].send(event).await.is_err() {
+                        return Err(ended(working.join_next().await));
+                    }
+                }
+                lane = working.join_next() => return Err(ended(lane)),
+            }
+        }
+    }
+
+    /// Deals with the events of a lane, one after another.
+    async fn deal_with_all(
+        self,
+        mut waiting: mpsc::Receiver<Event>,
+        told: Acknowledgements,
+        is_on: Arc<AtomicBool>,
+    ) -> Result<(), Ended> {
+        while let Some(event) = waiting.recv().await {
             let delivery_id = event.delivery_id;
             self.deal_with(event).await?;
-            reception.acknowledge(delivery_id).await?;
-            *wait = WAIT_MIN;
+            told.acknowledge(delivery_id).await?;
+            is_on.store(true, Relaxed);
         }
+        Ok(())
     }
 
     async fn forget_on(&self) {
@@ -157,6 +209,15 @@ impl Intake {
 
     fn now(&self) -> UnixMs {
         (self.clock)()
+    }
+}
+
+/// Why a lane has ended; each goes on for as long as it is fed.
+fn ended(lane: Option<Result<Result<(), Ended>, JoinError>>) -> Ended {
+    match lane {
+        Some(Ok(Err(ended))) => ended,
+        Some(Err(error)) => HandleError::Fault(format!("its task ended early: {error}")).into(),
+        Some(Ok(Ok(()))) | None => HandleError::Fault("its lane was closed".to_owned()).into(),
     }
 }
 

@@ -20,6 +20,7 @@ mod reception;
 mod settings;
 
 pub use connection::{Router, RouterFault};
+pub(crate) use reception::{Acknowledgements, UNACKNOWLEDGED_MAX};
 pub use settings::{
     Address, AddressFault, ClientFiles, Sender, Settings, TlsFiles, Token, TokenFault,
 };

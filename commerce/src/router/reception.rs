@@ -16,9 +16,9 @@ use super::{
 };
 use crate::{port::Unheard, word::Id};
 
-/// Events that the router hands over before one is acknowledged. They are dealt with one after another,
-/// so more would only come again after a fault.
-const UNACKNOWLEDGED_MAX: u32 = 64;
+/// Events that the router hands over before one is acknowledged: several for each that is being dealt with,
+/// and few enough that little comes again after a fault.
+pub(crate) const UNACKNOWLEDGED_MAX: u32 = 64;
 
 /// Acknowledgements that wait for the connection: one for each event, and the subscription itself.
 const ACKNOWLEDGEMENTS_MAX: usize = 1 + UNACKNOWLEDGED_MAX as usize;
@@ -67,12 +67,23 @@ impl Reception {
         }
     }
 
+    /// By which events are acknowledged, by as many as like.
+    pub(crate) fn acknowledgements(&self) -> Acknowledgements {
+        Acknowledgements(self.requests.clone())
+    }
+}
+
+/// The way back of a subscription.
+#[derive(Clone)]
+pub(crate) struct Acknowledgements(mpsc::Sender<ReceiveRequest>);
+
+impl Acknowledgements {
     /// Lets the router forget an event.
     pub(crate) async fn acknowledge(&self, delivery_id: u64) -> Result<(), Unheard> {
         let acknowledge = Acknowledge {
             delivery_ids: vec![delivery_id],
         };
-        send(&self.requests, Request::Acknowledge(acknowledge)).await
+        send(&self.0, Request::Acknowledge(acknowledge)).await
     }
 }
 
