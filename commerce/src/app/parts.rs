@@ -24,6 +24,7 @@ pub(super) struct Context {
 }
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// What the modules bring.
 #[derive(Default)]
 pub(super) struct Parts {

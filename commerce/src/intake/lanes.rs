@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::router::proto::{Event, event::Kind};
 
-/// Events that are dealt with at once: as many as the database writes to its disk together, and far fewer than it
-/// has connections.
+/// Events that are dealt with at once: half as many as a PostgreSQL store has connections, so that workers and calls
+/// have the others. A SQLite file has one writer, in whose queue they wait.
 pub(super) const LANES: usize = 8;
 
 /// In which lane an event is dealt with: a message in that of its number, a receipt in that of its message.
