@@ -99,7 +99,10 @@ fn note(ended: Result<(), JoinError>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::{
+        future::{Ready, ready},
+        sync::{Arc, Mutex},
+    };
 
     use metrics::counter;
     use tokio::sync::Notify;
@@ -128,6 +131,12 @@ mod tests {
             waiting.drain(..first).collect()
         }
 
+        /// What a worker takes from it.
+        fn takes(self: &Arc<Self>) -> impl FnMut(usize) -> Ready<Result<Vec<u32>, String>> + use<> {
+            let pile = Arc::clone(self);
+            move |room| ready(Ok(pile.take(room)))
+        }
+
         fn note(&self, piece: u32) {
             self.done.lock().unwrap().push(piece);
             self.changed.notify_one();
@@ -145,29 +154,17 @@ mod tests {
         let (pile, let_go) = (Pile::of(0..20), Arc::new(Notify::new()));
         let stop = CancellationToken::new();
         let (own, gate) = (pile.clone(), let_go.clone());
-        let worker = tokio::spawn(side_by_side(
-            3,
-            stop.clone(),
-            {
-                let pile = pile.clone();
-                move |room| {
-                    let taken = pile.take(room);
-                    assert!(taken.len() <= room);
-                    async move { Ok::<_, String>(taken) }
+        let worker = tokio::spawn(side_by_side(3, stop.clone(), pile.takes(), move |piece| {
+            let (pile, gate) = (own.clone(), gate.clone());
+            async move {
+                match piece {
+                    3 => gate.notified().await,
+                    5 => panic!("a test's fault"),
+                    _ => {}
                 }
-            },
-            move |piece| {
-                let (pile, gate) = (own.clone(), gate.clone());
-                async move {
-                    match piece {
-                        3 => gate.notified().await,
-                        5 => panic!("a test's fault"),
-                        _ => {}
-                    }
-                    pile.note(piece);
-                }
-            },
-        ));
+                pile.note(piece);
+            }
+        }));
         pile.until_done(18).await;
         stop.cancel();
         let_go.notify_one();
@@ -183,30 +180,19 @@ mod tests {
         let (pile, under_way) = (Pile::of(0..50), Arc::new(Mutex::new((0, 0))));
         let stop = CancellationToken::new();
         let (own, counted) = (pile.clone(), under_way.clone());
-        let worker = tokio::spawn(side_by_side(
-            4,
-            stop.clone(),
-            {
-                let pile = pile.clone();
-                move |room| {
-                    let taken = pile.take(room);
-                    async move { Ok::<_, String>(taken) }
+        let worker = tokio::spawn(side_by_side(4, stop.clone(), pile.takes(), move |piece| {
+            let (pile, counted) = (own.clone(), counted.clone());
+            async move {
+                {
+                    let mut counted = counted.lock().unwrap();
+                    counted.0 += 1;
+                    counted.1 = counted.1.max(counted.0);
                 }
-            },
-            move |piece| {
-                let (pile, counted) = (own.clone(), counted.clone());
-                async move {
-                    {
-                        let mut counted = counted.lock().unwrap();
-                        counted.0 += 1;
-                        counted.1 = counted.1.max(counted.0);
-                    }
-                    tokio::task::yield_now().await;
-                    counted.lock().unwrap().0 -= 1;
-                    pile.note(piece);
-                }
-            },
-        ));
+                tokio::task::yield_now().await;
+                counted.lock().unwrap().0 -= 1;
+                pile.note(piece);
+            }
+        }));
         pile.until_done(50).await;
         stop.cancel();
         worker.await.unwrap();
@@ -218,24 +204,13 @@ mod tests {
         let registry = Arc::new(Metrics::new().unwrap());
         let (pile, stop) = (Pile::of([1]), CancellationToken::new());
         let own = pile.clone();
-        let working = side_by_side(
-            1,
-            stop.clone(),
-            {
-                let pile = pile.clone();
-                move |room| {
-                    let taken = pile.take(room);
-                    async move { Ok::<_, String>(taken) }
-                }
-            },
-            move |piece| {
-                let pile = own.clone();
-                async move {
-                    counter!("pieces_total").increment(1);
-                    pile.note(piece);
-                }
-            },
-        );
+        let working = side_by_side(1, stop.clone(), pile.takes(), move |piece| {
+            let pile = own.clone();
+            async move {
+                counter!("pieces_total").increment(1);
+                pile.note(piece);
+            }
+        });
         let worker = tokio::spawn(registry.clone().around(working));
         pile.until_done(1).await;
         stop.cancel();

@@ -6,6 +6,7 @@
 //! the others for longer than these.
 
 mod caller;
+mod described;
 mod guard;
 mod watch;
 
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 pub use caller::Caller;
+pub(crate) use described::described;
 pub use guard::{Guard, Limits, Refusal, Refuse, plainly};
 pub(crate) use watch::{Watch, watched};
 

@@ -1,6 +1,6 @@
 //! The description of the merchants' calls, made of the calls themselves.
 
-use axum::{Router, http::header, routing::get};
+use axum::Router;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -10,6 +10,7 @@ use utoipa::{
 };
 
 use super::{api, fault};
+use crate::http::described;
 
 /// Where the description is.
 pub(crate) const DOCUMENT: &str = "/v1/merchant/openapi.json";
@@ -60,9 +61,5 @@ pub fn document() -> Document {
 
 /// The route of the description.
 pub(crate) fn router() -> Router {
-    let described = document().to_json();
-    let described = described.inspect_err(|error| tracing::error!(%error, "no API description"));
-    let text = described.unwrap_or_default();
-    let kind = [(header::CONTENT_TYPE, "application/json")];
-    Router::new().route(DOCUMENT, get(async move || (kind, text)))
+    described(DOCUMENT, &document())
 }

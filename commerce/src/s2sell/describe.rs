@@ -6,7 +6,6 @@ use axum::{
     http::{HeaderValue, header},
     middleware::{Next, from_fn},
     response::Response,
-    routing::get,
 };
 use utoipa::{
     Modify, OpenApi,
@@ -18,7 +17,7 @@ use utoipa::{
 use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 use super::{calls, error};
-use crate::merchants;
+use crate::{http::described, merchants};
 
 /// Where the description is.
 const DOCUMENT: &str = "/mcapi/openapi.json";
@@ -70,17 +69,11 @@ pub fn document() -> Document {
 
 /// The routes of the description and of the page, which may show the merchants' calls too.
 pub(crate) fn router(with_merchants: bool) -> Router {
-    let described = document().to_json();
-    let described = described.inspect_err(|error| tracing::error!(%error, "no API description"));
-    let text = described.unwrap_or_default();
-    let kind = [(header::CONTENT_TYPE, "application/json")];
     let merchants = with_merchants.then(|| Url::new("Merchants", merchants::DOCUMENT));
     let all = [Url::new("S2Sell", DOCUMENT)].into_iter().chain(merchants);
     let page = SwaggerUi::new("/docs").config(Config::new(all).validator_url("none"));
     let page = Router::from(page).layer(from_fn(with_policy));
-    Router::new()
-        .route(DOCUMENT, get(async move || (kind, text)))
-        .merge(page)
+    described(DOCUMENT, &document()).merge(page)
 }
 
 async fn with_policy(request: Request, next: Next) -> Response {
