@@ -9,15 +9,14 @@
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sampan::{
     client::ClientName,
-    message::{Address, Body, Message, TrafficClass, Transliteration},
+    message::{Body, Message},
     route::{
         Asked, Choice, Conditions, Keyword, Member, MessageRoute, Plan, Routes, SmscSet, Sticky,
     },
-    smpp::text::Coding,
+    smpp::Address,
 };
 
 const PREFIXES: u64 = 100_000;
@@ -33,29 +32,8 @@ fn digits(n: u64, length: usize) -> String {
 }
 
 fn message(number: String) -> Message {
-    Message {
-        source: None,
-        destination: Address {
-            number: Bytes::from(number),
-            ton: None,
-            npi: None,
-        },
-        body: Body::Text {
-            text: "OTP 123456".into(),
-            coding: Coding::Automatic,
-        },
-        route: String::new(),
-        receipt: false,
-        validity_s: 0,
-        service_type: Bytes::new(),
-        priority: 0,
-        protocol_id: 0,
-        tlvs: Vec::new(),
-        schedule_s: 0,
-        class: TrafficClass::Normal,
-        transliteration: Transliteration::Default,
-        resend_after_unknown: false,
-    }
+    let destination = Address::of(number, None, None).unwrap();
+    Message::new(destination, Body::text("OTP 123456"))
 }
 
 fn routes(conditions: &Conditions) -> Routes {
@@ -113,7 +91,7 @@ fn choose(c: &mut Criterion) {
             for message in &messages {
                 turn += 1;
                 let route = plain.choose(&Asked::new(&client, message)).unwrap();
-                let number = &message.destination.number;
+                let number = message.destination.addr.as_bytes();
                 let mut plan = Plan::new(Arc::clone(route), || turn, number);
                 black_box(plan.next(|_| true));
             }

@@ -1,8 +1,9 @@
-//! SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): short names for long keys.
+//! SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012): short names for long keys. And its
+//! quicker form, SipHash-1-3 with 64 bits, for fingerprints: to tell what one caller has changed.
 //!
-//! It is keyed with a secret, so that nobody who chooses an id can make two of them meet, and it is
+//! Both are keyed with a secret, so that nobody who chooses an id can make two of them meet, and are
 //! the same in every version of Sampan, so that names may be stored. SHA-256 would serve as well and
-//! costs several times as much on processors without instructions for it. It must never be used
+//! costs several times as much on processors without instructions for it. They must never be used
 //! where somebody who knows the key is an adversary.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -53,16 +54,30 @@ impl DigestKey {
 
     /// Begins a digest.
     pub fn begin(self) -> Digester {
+        let mut state = self.state();
+        state.0[1] ^= 0xee;
         Digester {
-            v: [
-                self.0 ^ 0x736f_6d65_7073_6575,
-                self.1 ^ 0x646f_7261_6e64_6f6d ^ 0xee,
-                self.0 ^ 0x6c79_6765_6e65_7261,
-                self.1 ^ 0x7465_6462_7974_6573,
-            ],
+            state,
             tail: 0,
             length: 0,
         }
+    }
+
+    /// Begins a fingerprint.
+    pub fn begin_fingerprint(self) -> Fingerprinter {
+        Fingerprinter {
+            state: self.state(),
+            words: 0,
+        }
+    }
+
+    fn state(self) -> State {
+        State([
+            self.0 ^ 0x736f_6d65_7073_6575,
+            self.1 ^ 0x646f_7261_6e64_6f6d,
+            self.0 ^ 0x6c79_6765_6e65_7261,
+            self.1 ^ 0x7465_6462_7974_6573,
+        ])
     }
 }
 
@@ -75,7 +90,7 @@ impl std::fmt::Debug for DigestKey {
 /// A digest under way.
 #[derive(Clone)]
 pub struct Digester {
-    v: [u64; 4],
+    state: State,
     /// Bytes that do not fill a word yet, the first one lowest.
     tail: u64,
     length: usize,
@@ -94,7 +109,7 @@ impl Digester {
         self.length += rest.len();
         self.tail |= word << (8 * held);
         if held + rest.len() >= 8 {
-            self.word(self.tail);
+            self.state.absorb::<2>(self.tail);
             self.tail = word >> (8 * (8 - held));
         }
     }
@@ -110,7 +125,7 @@ impl Digester {
     pub fn number(&mut self, number: u64) {
         let held = self.length % 8;
         self.length += 8;
-        self.word(self.tail | number << (8 * held));
+        self.state.absorb::<2>(self.tail | number << (8 * held));
         self.tail = match held {
             0 => 0,
             _ => number >> (8 * (8 - held)),
@@ -119,41 +134,82 @@ impl Digester {
 
     /// The digest of all that was added.
     pub fn end(mut self) -> Digest {
-        self.word(self.tail | (self.length as u64) << 56);
-        self.v[2] ^= 0xee;
-        let first = self.finish_half();
-        self.v[1] ^= 0xdd;
-        Digest(first, self.finish_half())
+        self.state
+            .absorb::<2>(self.tail | (self.length as u64) << 56);
+        self.state.0[2] ^= 0xee;
+        let first = self.state.squeeze::<4>();
+        self.state.0[1] ^= 0xdd;
+        Digest(first, self.state.squeeze::<4>())
+    }
+}
+
+/// A fingerprint under way: of numbers and octets that are whole words of it, so that nothing is shifted.
+pub struct Fingerprinter {
+    state: State,
+    words: u64,
+}
+
+impl Fingerprinter {
+    /// Adds a number.
+    #[inline]
+    pub fn number(&mut self, number: u64) {
+        self.state.absorb::<1>(number);
+        self.words += 1;
     }
 
-    fn finish_half(&mut self) -> u64 {
-        for _ in 0..4 {
-            self.round();
+    /// Adds octets, and zeros up to a whole word. Whoever calls it adds how many there are.
+    #[inline]
+    pub fn octets(&mut self, octets: &[u8]) {
+        let (words, rest) = octets.as_chunks::<8>();
+        for word in words {
+            self.number(u64::from_le_bytes(*word));
         }
-        self.v.iter().fold(0, |all, v| all ^ v)
+        if !rest.is_empty() {
+            self.number(little_endian(rest));
+        }
+    }
+
+    /// The fingerprint of all that was added.
+    #[inline]
+    pub fn end(mut self) -> u64 {
+        self.state.absorb::<1>((8 * self.words) << 56);
+        self.state.0[2] ^= 0xff;
+        self.state.squeeze::<3>()
+    }
+}
+
+#[derive(Clone)]
+struct State([u64; 4]);
+
+impl State {
+    #[inline]
+    fn absorb<const ROUNDS: u32>(&mut self, word: u64) {
+        self.0[3] ^= word;
+        self.rounds::<ROUNDS>();
+        self.0[0] ^= word;
     }
 
     #[inline]
-    fn word(&mut self, word: u64) {
-        self.v[3] ^= word;
-        self.round();
-        self.round();
-        self.v[0] ^= word;
+    fn squeeze<const ROUNDS: u32>(&mut self) -> u64 {
+        self.rounds::<ROUNDS>();
+        self.0.iter().fold(0, |all, v| all ^ v)
     }
 
     #[inline]
-    fn round(&mut self) {
-        let [v0, v1, v2, v3] = &mut self.v;
-        *v0 = v0.wrapping_add(*v1);
-        *v1 = v1.rotate_left(13) ^ *v0;
-        *v0 = v0.rotate_left(32);
-        *v2 = v2.wrapping_add(*v3);
-        *v3 = v3.rotate_left(16) ^ *v2;
-        *v0 = v0.wrapping_add(*v3);
-        *v3 = v3.rotate_left(21) ^ *v0;
-        *v2 = v2.wrapping_add(*v1);
-        *v1 = v1.rotate_left(17) ^ *v2;
-        *v2 = v2.rotate_left(32);
+    fn rounds<const ROUNDS: u32>(&mut self) {
+        let [v0, v1, v2, v3] = &mut self.0;
+        for _ in 0..ROUNDS {
+            *v0 = v0.wrapping_add(*v1);
+            *v1 = v1.rotate_left(13) ^ *v0;
+            *v0 = v0.rotate_left(32);
+            *v2 = v2.wrapping_add(*v3);
+            *v3 = v3.rotate_left(16) ^ *v2;
+            *v0 = v0.wrapping_add(*v3);
+            *v3 = v3.rotate_left(21) ^ *v0;
+            *v2 = v2.wrapping_add(*v1);
+            *v1 = v1.rotate_left(17) ^ *v2;
+            *v2 = v2.rotate_left(32);
+        }
     }
 }
 
@@ -192,6 +248,8 @@ impl Hasher for AsItIs {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::DefaultHasher;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -211,6 +269,21 @@ mod tests {
     fn the_vectors_of_the_authors_hold() {
         assert_eq!(digest(&[]), "a3817f04ba25a8e66df67214c7550293");
         assert_eq!(digest(&[0]), "da87c1d86b99af44347659119b22fc45");
+    }
+
+    /// The standard library's hasher is SipHash-1-3 with a key of zeros.
+    #[test]
+    fn a_fingerprint_is_siphash_1_3_of_its_words() {
+        let mut fingerprint = DigestKey(0, 0).begin_fingerprint();
+        let mut expected = DefaultHasher::new();
+        assert_eq!(DigestKey(0, 0).begin_fingerprint().end(), expected.finish());
+        for word in [1, u64::MAX, 0x0123_4567_89ab_cdef] {
+            fingerprint.number(word);
+            expected.write(&word.to_le_bytes());
+        }
+        fingerprint.octets(b"twelve bytes");
+        expected.write(b"twelve bytes\0\0\0\0");
+        assert_eq!(fingerprint.end(), expected.finish());
     }
 
     #[test]

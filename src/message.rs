@@ -6,31 +6,13 @@ use std::{fmt, slice, sync::Arc, time::Instant};
 use bytes::Bytes;
 
 use crate::{
-    client::ClientName,
     outbox::{self, Outbox},
     outcome::Reason,
-    smpp::{CommandStatus, text::Coding},
+    smpp::{Address, COctetString, CommandStatus, text::Coding},
 };
 
 /// Where the outcomes of one caller's message requests gather.
 pub type MessageOutbox = Outbox<MessageOutcome>;
-
-/// A number with the way it is to be read (SMPP 3.4 5.2.5 and 5.2.6).
-#[derive(Clone, PartialEq, Eq)]
-pub struct Address {
-    /// Digits, or the characters of an alphanumeric sender.
-    pub number: Bytes,
-    /// Type of number; `None` leaves the choice to Sampan, by the look of the number.
-    pub ton: Option<u8>,
-    /// Numbering plan indicator; `None` leaves the choice to Sampan, by the look of the number.
-    pub npi: Option<u8>,
-}
-
-impl fmt::Debug for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Address({} characters)", self.number.len())
-    }
-}
 
 /// Who goes first where a bind has no room for all; lower classes get a share all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -77,6 +59,16 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// A text, in the first coding that has all of it.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text {
+            text: text.into(),
+            coding: Coding::Automatic,
+        }
+    }
+}
+
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -102,7 +94,7 @@ pub struct Message {
     /// How long the SMSC may try, in seconds; 0 is the SMSC's own default.
     pub validity_s: u32,
     /// At most 5 characters (SMPP 3.4 5.2.11).
-    pub service_type: Bytes,
+    pub service_type: COctetString<6>,
     /// 0 to 3 (SMPP 3.4 5.2.14).
     pub priority: u8,
     /// SMPP 3.4 5.2.13.
@@ -117,6 +109,28 @@ pub struct Message {
     pub transliteration: Transliteration,
     /// Whether the next SMSC may be tried after UNKNOWN, at the risk of a second message.
     pub resend_after_unknown: bool,
+}
+
+impl Message {
+    /// A message of which nothing is said but where it goes and what it is.
+    pub fn new(destination: Address, body: Body) -> Self {
+        Self {
+            source: None,
+            destination,
+            body,
+            route: String::new(),
+            receipt: false,
+            validity_s: 0,
+            service_type: COctetString::EMPTY,
+            priority: 0,
+            protocol_id: 0,
+            tlvs: Vec::new(),
+            schedule_s: 0,
+            class: TrafficClass::default(),
+            transliteration: Transliteration::default(),
+            resend_after_unknown: false,
+        }
+    }
 }
 
 /// Without the values of the TLVs: message_payload is a text.
@@ -135,8 +149,6 @@ impl fmt::Debug for Message {
 pub struct MessageRequest {
     /// The caller's tag, under which the outcome appears in its outbox.
     pub tag: u32,
-    /// Who asks.
-    pub client: ClientName,
     /// The caller's id of the request.
     pub id: Arc<str>,
     /// What to send. Boxed once, because from here on it changes hands often.
@@ -327,36 +339,20 @@ impl outbox::Outcome for MessageOutcome {
 mod tests {
     use super::*;
 
-    const NUMBER: &[u8] = b"84981234567";
-
     fn address() -> Address {
-        Address {
-            number: Bytes::from_static(NUMBER),
-            ton: None,
-            npi: None,
-        }
+        Address::international("84981234567").unwrap()
     }
 
     #[test]
     fn a_message_shows_neither_its_text_nor_its_tlvs_nor_its_number() {
+        let text = Body::Text {
+            text: "PIN 9999".into(),
+            coding: Coding::Gsm7,
+        };
         let message = Message {
-            source: None,
-            destination: address(),
-            body: Body::Text {
-                text: "PIN 9999".into(),
-                coding: Coding::Gsm7,
-            },
             route: "otp".into(),
-            receipt: false,
-            validity_s: 0,
-            service_type: Bytes::new(),
-            priority: 0,
-            protocol_id: 0,
             tlvs: vec![(0x0424, Bytes::from_static(b"PIN 9999"))],
-            schedule_s: 0,
-            class: TrafficClass::Normal,
-            transliteration: Transliteration::Default,
-            resend_after_unknown: false,
+            ..Message::new(address(), text)
         };
         let shown = format!("{message:?}");
         assert!(shown.contains("otp"), "{shown}");

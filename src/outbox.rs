@@ -37,10 +37,14 @@ impl<T: Outcome> Outbox<T> {
 
     /// A reply whose outcome will appear here under `tag`, which the caller chooses.
     pub fn reply(self: &Arc<Self>, tag: u32) -> Reply<T> {
-        Reply {
-            outbox: Some(Arc::clone(self)),
-            tag,
-        }
+        self.replies().reply(tag)
+    }
+
+    /// The source of the replies of a batch.
+    pub fn replies(self: &Arc<Self>) -> Replies<T> {
+        Replies(Arc::new(Batch {
+            outbox: Arc::clone(self),
+        }))
     }
 
     /// Waits until there is an outcome, then takes all that are ready.
@@ -82,32 +86,49 @@ impl<T: Outcome> Outbox<T> {
     }
 }
 
+/// Where the replies of one batch come from. They count their references here and not in the outbox:
+/// it would be one place for all requests of a caller, which processors hand over to each other.
+pub struct Replies<T: Outcome>(Arc<Batch<T>>);
+
+struct Batch<T> {
+    outbox: Arc<Outbox<T>>,
+}
+
+impl<T: Outcome> Replies<T> {
+    /// A reply whose outcome will appear in the outbox under `tag`, which the caller chooses.
+    pub fn reply(&self, tag: u32) -> Reply<T> {
+        Reply {
+            batch: Some(Arc::clone(&self.0)),
+            tag,
+        }
+    }
+}
+
 /// The duty to answer one request, once.
 #[must_use = "a request is owed exactly one outcome"]
 pub struct Reply<T: Outcome> {
-    outbox: Option<Arc<Outbox<T>>>,
+    batch: Option<Arc<Batch<T>>>,
     tag: u32,
 }
 
 impl<T: Outcome> Reply<T> {
     /// Answers the request.
     pub fn send(mut self, outcome: T) {
-        if let Some(outbox) = self.outbox.take() {
-            outbox.push(self.tag, outcome);
+        if let Some(batch) = self.batch.take() {
+            batch.outbox.push(self.tag, outcome);
         }
     }
 
     fn is_for(&self, outbox: &Arc<Outbox<T>>) -> bool {
-        self.outbox
-            .as_ref()
-            .is_some_and(|own| Arc::ptr_eq(own, outbox))
+        let is_own = |batch: &Arc<Batch<T>>| Arc::ptr_eq(&batch.outbox, outbox);
+        self.batch.as_ref().is_some_and(is_own)
     }
 }
 
 impl<T: Outcome> Drop for Reply<T> {
     fn drop(&mut self) {
-        if let Some(outbox) = self.outbox.take() {
-            outbox.push(self.tag, T::abandoned());
+        if let Some(batch) = self.batch.take() {
+            batch.outbox.push(self.tag, T::abandoned());
         }
     }
 }
@@ -152,16 +173,17 @@ impl<T: Outcome> Answers<T> {
     pub fn flush(&mut self) {
         let mut rest = self.gathered.drain(..).peekable();
         while let Some((mut reply, outcome)) = rest.next() {
-            let Some(outbox) = reply.outbox.take() else {
+            let Some(batch) = reply.batch.take() else {
                 continue;
             };
+            let outbox = &batch.outbox;
             {
                 let mut ready = outbox.lock();
                 ready.push((reply.tag, outcome));
                 while let Some((mut reply, outcome)) =
-                    rest.next_if(|(reply, _)| reply.is_for(&outbox))
+                    rest.next_if(|(reply, _)| reply.is_for(outbox))
                 {
-                    reply.outbox = None;
+                    reply.batch = None;
                     ready.push((reply.tag, outcome));
                 }
             }

@@ -12,6 +12,8 @@
 //! A record stands in its home bucket, or in the first one after it with an empty place; `passed` of
 //! a bucket counts those that went on to a later one, so that a look-up ends where none did.
 
+use std::hint::black_box;
+
 /// A bucket: one array of words, because that is what comes from the system as zeros, untouched.
 type Bucket = [u32; WORDS];
 
@@ -59,6 +61,13 @@ impl Places {
     pub fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let (bucket, at) = self.seek(hash, is_it)?;
         Some(self.buckets[bucket][at])
+    }
+
+    /// Looks at the homes of hashes that are about to be looked for. One after the other they would each
+    /// wait for memory; here they wait together.
+    pub fn look_ahead(&self, hashes: impl Iterator<Item = u64>) {
+        let passed = hashes.fold(0, |all, hash| all | self.buckets[self.home(hash)][PASSED]);
+        black_box(passed);
     }
 
     /// Adds a place that is not there; false if there is no room.

@@ -3,13 +3,12 @@
 use bytes::Bytes;
 
 use crate::{
-    inbox::{AboutPayment, BankEvent, Event, EventKind, Reconciliation},
+    inbox::{AboutPayment, Address, BankEvent, Event, EventKind, Reconciliation},
     iso8583::{
         Message,
         mask::{Disclosure, disclosure, masked},
     },
     link::BankRequest,
-    message::Address,
     payment::PaymentKey,
 };
 

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::{
     form,
     peer::Peers,
@@ -13,11 +11,11 @@ use super::{
     taken::Taken,
 };
 use crate::{
-    message::Address,
     route::{
         BodyCoding, Choice, Conditions, Keyword, Member, MessageRoute, PaymentRoute, SMSCS_MAX,
         SmscSet, SourcePattern, Sticky,
     },
+    smpp::Address,
 };
 
 /// Digits of an address, SMPP 3.4 5.2.8: 21 octets with the NUL.
@@ -284,11 +282,7 @@ fn sender(text: &str) -> Result<Address, String> {
     if digits.is_empty() {
         return Err("has no digits".into());
     }
-    Ok(Address {
-        number: Bytes::from(number),
-        ton: None,
-        npi: None,
-    })
+    Address::of(number, None, None).map_err(|error| error.to_string())
 }
 
 /// A sender, or its beginning and a `*`.

@@ -1,14 +1,28 @@
 //! What comes in from an SMSC or a bank, as upstream services get it. Words only: nothing here decides.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
 use super::bank_event::BankEvent;
-use crate::{
-    message::Address,
-    smpp::concatenation::{Concatenation, split_header},
-};
+use crate::smpp::concatenation::{Concatenation, split_header};
+
+/// A number as an SMSC gave it: longer ones than can be sent to come in data_sm (SMPP 3.4 5.2.9).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Digits, or the characters of an alphanumeric sender.
+    pub number: Bytes,
+    /// Type of number; `None` where there is no such thing, as of a bank's name.
+    pub ton: Option<u8>,
+    /// Numbering plan indicator; `None` where there is no such thing.
+    pub npi: Option<u8>,
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({} characters)", self.number.len())
+    }
+}
 
 /// A message that a subscriber of the mobile network sent.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -53,7 +53,7 @@ use tracing::{error, info, warn};
 pub use bank_event::{AboutPayment, BankEvent, Reconciliation};
 pub use consumer::{AttachError, Consumer};
 pub use correlate::{Correlate, Correlation, Uncorrelated};
-pub use event::{AboutRequest, Delivery, Event, EventKind, MobileOriginated, Receipt};
+pub use event::{AboutRequest, Address, Delivery, Event, EventKind, MobileOriginated, Receipt};
 pub use identities::{IDENTITIES_MAX, Identity};
 pub use notices::{Notice, Taken};
 pub use respond::{Respond, Responder, Verdict};

@@ -394,10 +394,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        inbox::event::{EventKind, MobileOriginated},
-        message::Address,
-    };
+    use crate::inbox::event::{Address, EventKind, MobileOriginated};
 
     const REDELIVER: Duration = Duration::from_secs(30);
 

@@ -7,9 +7,9 @@ use bytes::{Buf, Bytes};
 
 use super::{
     bank_event::{AboutPayment, BankEvent, Reconciliation},
-    event::{AboutRequest, Event, EventKind, MobileOriginated, Receipt},
+    event::{AboutRequest, Address, Event, EventKind, MobileOriginated, Receipt},
 };
-use crate::{iso8583::Mti, message::Address};
+use crate::iso8583::Mti;
 
 /// The first octet of every row; another form gets another number.
 const VERSION: u8 = 1;

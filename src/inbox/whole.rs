@@ -62,7 +62,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::message::Address;
+    use crate::inbox::Address;
 
     fn address(number: &'static str) -> Address {
         Address {

@@ -6,8 +6,7 @@ use bytes::Bytes;
 use time::PrimitiveDateTime;
 
 use crate::{
-    inbox::{Event, EventKind, MobileOriginated, Receipt},
-    message::Address,
+    inbox::{Address, Event, EventKind, MobileOriginated, Receipt},
     smpp::{
         self, Tag, Tlvs, concatenation,
         language::Shifts,

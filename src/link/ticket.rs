@@ -11,20 +11,19 @@ use crate::{message::MessageResult, outcome::Reason};
 
 /// Who is told how requests ended.
 pub trait Ends: Send + Sync + 'static {
+    /// Where ends are told: what is told at one place may be told together.
+    fn place(&self) -> usize;
+
     /// Requests that went to this SMSC have ended. Called once per turn of a link, with all ends of
     /// the turn; takes them out of `ends`.
-    fn ended(self: Arc<Self>, smsc: &Arc<str>, ends: &mut Vec<(TicketNumber, MessageResult)>);
+    fn ended(&self, smsc: &Arc<str>, ends: &mut Vec<(TicketNumber, MessageResult)>);
 
     /// Requests that had timed out, and were told so, were answered after all. What was told stands.
     /// Called as [`Ends::ended`] is, after it; takes the answers out of `answers`.
-    fn answered_late(
-        self: Arc<Self>,
-        smsc: &Arc<str>,
-        answers: &mut Vec<(TicketNumber, MessageResult)>,
-    );
+    fn answered_late(&self, smsc: &Arc<str>, answers: &mut Vec<(TicketNumber, MessageResult)>);
 
     /// A request has got lost, which is a fault of Sampan. It may have been sent.
-    fn lost(self: Arc<Self>, number: TicketNumber, result: MessageResult);
+    fn lost(&self, number: TicketNumber, result: MessageResult);
 }
 
 /// Which request of the floor above; it means nothing to a link.
@@ -127,7 +126,7 @@ impl Gathered {
 
     /// All tickets of a router lead to one place; only tests have several.
     fn lead_to(&mut self, ends: Arc<dyn Ends>) {
-        let is_other = |own: &Arc<dyn Ends>| !Arc::ptr_eq(own, &ends);
+        let is_other = |own: &Arc<dyn Ends>| own.place() != ends.place();
         if self.ends.as_ref().is_some_and(is_other) {
             self.flush();
         }
@@ -141,7 +140,7 @@ impl Gathered {
         };
         // A request may have timed out and been answered in one turn.
         if !self.told.is_empty() {
-            Arc::clone(&ends).ended(&self.smsc, &mut self.told);
+            ends.ended(&self.smsc, &mut self.told);
         }
         if !self.late.is_empty() {
             ends.answered_late(&self.smsc, &mut self.late);
@@ -194,15 +193,19 @@ impl TicketNumber {
 
 #[cfg(test)]
 impl Ends for Remembered {
-    fn ended(self: Arc<Self>, _smsc: &Arc<str>, ends: &mut Told) {
+    fn place(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn ended(&self, _smsc: &Arc<str>, ends: &mut Told) {
         self.0.lock().unwrap().append(ends);
     }
 
-    fn answered_late(self: Arc<Self>, _smsc: &Arc<str>, answers: &mut Told) {
+    fn answered_late(&self, _smsc: &Arc<str>, answers: &mut Told) {
         self.1.lock().unwrap().append(answers);
     }
 
-    fn lost(self: Arc<Self>, number: TicketNumber, result: MessageResult) {
+    fn lost(&self, number: TicketNumber, result: MessageResult) {
         self.0.lock().unwrap().push((number, result));
     }
 }

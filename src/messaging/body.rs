@@ -212,49 +212,26 @@ mod tests {
 
     use super::*;
     use crate::{
-        message::Address,
         messaging::build::submit,
         smpp::{
+            Address,
             concatenation::{Concatenation, split_header},
             language::{NationalLanguage, Shifts},
             pdu::DeliverSm,
-            text::{self, Coding},
+            text,
         },
     };
 
     fn message(body: Body) -> Message {
-        Message {
-            source: None,
-            destination: address(),
-            body,
-            route: String::new(),
-            receipt: false,
-            validity_s: 0,
-            service_type: Bytes::new(),
-            priority: 0,
-            protocol_id: 0,
-            tlvs: Vec::new(),
-            schedule_s: 0,
-            class: crate::message::TrafficClass::Normal,
-            transliteration: Transliteration::Default,
-            resend_after_unknown: false,
-        }
+        Message::new(address(), body)
     }
 
     fn address() -> Address {
-        Address {
-            number: Bytes::from_static(b"84901234567"),
-            ton: None,
-            npi: None,
-        }
+        Address::international("84901234567").unwrap()
     }
 
     fn text_message(text: impl Into<String>) -> Message {
-        let text = text.into();
-        message(Body::Text {
-            text,
-            coding: Coding::Automatic,
-        })
+        message(Body::text(text))
     }
 
     fn binary(octets: usize, has_user_data_header: bool) -> Message {

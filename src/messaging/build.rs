@@ -4,9 +4,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::body::Content;
 use crate::{
-    message::{Address, Message, MessageRef, Operation},
+    message::{Message, MessageRef, Operation},
     smpp::{
-        self, COctetString, MessageId, Npi, ShortMessage, Tag, Tlvs, Ton,
+        Address, COctetString, MessageId, ShortMessage, Tag, Tlvs,
         compose::TextSettings,
         pdu::{CancelSm, Prepared, QuerySm, ReplaceSm, SubmitSm, SubmitText},
         text::{self, Coding, Encoded},
@@ -40,12 +40,6 @@ impl<P> Pdus<P> {
     }
 }
 
-/// Digits from which on a number is taken for an international one; shorter ones are short codes.
-const INTERNATIONAL_DIGITS_MIN: usize = 7;
-
-/// The most characters of an alphanumeric sender that a handset shows (GSM 03.40 9.1.2.5).
-const ALPHANUMERIC_MAX: usize = 11;
-
 /// The longest relative time that has no months or years, whose length the SMSC would choose
 /// (SMPP 3.4 7.1.1).
 const RELATIVE_TIME_S_MAX: u32 = 31 * 86_400;
@@ -61,9 +55,9 @@ pub(super) fn submit<P>(
     let source = source.ok_or("source: missing, and the route has no default_source")?;
     not_over_before_it_begins(message)?;
     let mut frame = SubmitSm {
-        service_type: field("service_type", &message.service_type)?,
-        source: address("source", source)?,
-        destination: address("destination", &message.destination)?,
+        service_type: message.service_type,
+        source: *source,
+        destination: message.destination,
         protocol_id: message.protocol_id,
         priority_flag: priority(message.priority)?,
         schedule_delivery_time: relative_time("schedule_s", message.schedule_s)?,
@@ -118,7 +112,7 @@ pub(super) fn operation(operation: Operation, settings: &TextSettings) -> Result
                 service_type: COctetString::EMPTY,
                 message_id,
                 source,
-                destination: address("destination", &destination)?,
+                destination,
             };
             Prepared::of(&cancel_sm, octets)
         }
@@ -146,42 +140,13 @@ pub(super) fn operation(operation: Operation, settings: &TextSettings) -> Result
     })
 }
 
-fn reference(message: &MessageRef) -> Result<(MessageId, smpp::Address), String> {
+fn reference(message: &MessageRef) -> Result<(MessageId, Address), String> {
     if message.message_id.is_empty() {
         return Err("message_id: missing".into());
     }
     let id = MessageId::new(message.message_id.clone())
         .map_err(|error| format!("message_id: {error}"))?;
-    Ok((id, address("source", &message.source)?))
-}
-
-/// An address with its kind, chosen by its look where the caller does not say.
-fn address(field: &str, address: &Address) -> Result<smpp::Address, String> {
-    let number = address.number.strip_prefix(b"+").unwrap_or(&address.number);
-    if number.is_empty() {
-        return Err(format!("{field}.number: missing"));
-    }
-    // Without a branch, so that many are looked at together.
-    let each = number.iter().map(u8::is_ascii_digit);
-    let is_digits = each.fold(true, |all, is_digit| all & is_digit);
-    let (ton, npi) = match (is_digits, number.len()) {
-        (true, INTERNATIONAL_DIGITS_MIN..) => (Ton::INTERNATIONAL, Npi::ISDN),
-        (true, _) => (Ton::NETWORK_SPECIFIC, Npi::UNKNOWN),
-        (false, _) => (Ton::ALPHANUMERIC, Npi::UNKNOWN),
-    };
-    let ton = address.ton.map_or(ton, Ton);
-    let npi = address.npi.map_or(npi, Npi);
-    if ton == Ton::ALPHANUMERIC && number.len() > ALPHANUMERIC_MAX {
-        return Err(format!(
-            "{field}.number: {} characters, and an alphanumeric address has {ALPHANUMERIC_MAX} at most",
-            number.len()
-        ));
-    }
-    smpp::Address::new(ton, npi, number).map_err(|error| format!("{field}.number: {error}"))
-}
-
-fn field<const MAX: usize>(name: &str, value: &[u8]) -> Result<COctetString<MAX>, String> {
-    COctetString::new(value).map_err(|error| format!("{name}: {error}"))
+    Ok((id, message.source))
 }
 
 fn priority(priority: u8) -> Result<u8, String> {
@@ -200,7 +165,7 @@ fn relative_time(name: &str, seconds: u32) -> Result<COctetString<17>, String> {
             let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
             let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
             let time = format!("0000{days:02}{hours:02}{minutes:02}{seconds:02}000R");
-            field(name, time.as_bytes())
+            COctetString::new(time).map_err(|error| format!("{name}: {error}"))
         }
         _ => Err(format!(
             "{name}: {seconds} is more than {RELATIVE_TIME_S_MAX}, 31 days"
@@ -221,35 +186,6 @@ fn tlvs(given: &[(u16, Bytes)]) -> Result<Tlvs, String> {
 mod tests {
     use super::*;
 
-    fn kind(number: &'static str) -> (u8, u8) {
-        let plain = Address {
-            number: Bytes::from_static(number.as_bytes()),
-            ton: None,
-            npi: None,
-        };
-        let address = address("source", &plain).unwrap();
-        (address.ton.0, address.npi.0)
-    }
-
-    #[test]
-    fn the_kind_of_an_address_follows_from_its_look() {
-        assert_eq!(kind("84901234567"), (1, 1));
-        assert_eq!(kind("+84901234567"), (1, 1));
-        assert_eq!(kind("8049"), (3, 0));
-        assert_eq!(kind("VnMart"), (5, 0));
-    }
-
-    #[test]
-    fn the_callers_kind_of_an_address_stands() {
-        let given = Address {
-            number: Bytes::from_static(b"84901234567"),
-            ton: Some(0),
-            npi: Some(9),
-        };
-        let address = address("source", &given).unwrap();
-        assert_eq!((address.ton.0, address.npi.0), (0, 9));
-    }
-
     #[test]
     fn a_time_is_relative_and_has_days_and_less() {
         let text = |s| relative_time("schedule_s", s).map(|time| time.to_text());
@@ -262,29 +198,13 @@ mod tests {
     }
 
     fn timed(schedule_s: u32, validity_s: u32) -> Result<SubmitSm, String> {
-        let address = Address {
-            number: Bytes::from_static(b"84901234567"),
-            ton: None,
-            npi: None,
-        };
+        let address = Address::international("84901234567").unwrap();
+        let body = crate::message::Body::text("a");
         let message = Message {
-            source: Some(address.clone()),
-            destination: address,
-            body: crate::message::Body::Text {
-                text: "a".into(),
-                coding: Coding::Automatic,
-            },
-            route: String::new(),
-            receipt: false,
+            source: Some(address),
             validity_s,
-            service_type: Bytes::new(),
-            priority: 0,
-            protocol_id: 0,
-            tlvs: Vec::new(),
             schedule_s,
-            class: crate::message::TrafficClass::Normal,
-            transliteration: crate::message::Transliteration::Default,
-            resend_after_unknown: false,
+            ..Message::new(address, body)
         };
         let settings = TextSettings::default();
         let source = message.source.as_ref();
@@ -313,19 +233,6 @@ mod tests {
         assert_eq!(
             refused(3600, 3600),
             "validity_s: 3600 is over before schedule_s, 3600; both count from the submission"
-        );
-    }
-
-    #[test]
-    fn a_long_alphanumeric_sender_is_refused_by_name() {
-        let long = Address {
-            number: Bytes::from_static(b"VnMartPayment"),
-            ton: None,
-            npi: None,
-        };
-        assert_eq!(
-            address("source", &long).unwrap_err(),
-            "source.number: 13 characters, and an alphanumeric address has 11 at most"
         );
     }
 }

@@ -127,14 +127,16 @@ impl Flight {
 
     /// Tells a validity that has passed from the caller's own deadline.
     fn explain(&self, result: MessageResult) -> MessageResult {
-        match (result, self.validity()) {
-            (
-                MessageResult::NotSent {
-                    reason: Reason::Deadline,
-                    ..
-                },
-                Some(validity),
-            ) if self.ends_with_validity => MessageResult::NotSent {
+        let passed = match &result {
+            MessageResult::NotSent {
+                reason: Reason::Deadline,
+                ..
+            } if self.ends_with_validity => self.validity(),
+            _ => None,
+        };
+        match passed {
+            None => result,
+            Some(validity) => MessageResult::NotSent {
                 reason: Reason::Deadline,
                 detail: format!(
                     "validity_s: its {} s passed while it waited to be sent; the subscriber would \
@@ -142,7 +144,6 @@ impl Flight {
                     validity.as_secs()
                 ),
             },
-            (result, _) => result,
         }
     }
 
@@ -178,7 +179,7 @@ impl Flight {
         let unanswered = Unanswered {
             client: own.client.clone(),
             id: Arc::clone(&own.id),
-            destination: own.message.destination.number.clone(),
+            destination: own.message.destination.addr,
             message_ids,
         };
         Some((self.generation, unanswered))
@@ -337,36 +338,17 @@ impl Open<'_> {
 mod tests {
     use super::*;
     use crate::{
-        message::{Acceptance, Address, Body, Transliteration},
+        message::{Acceptance, Body},
         outbox::Outbox,
-        smpp::text::Coding,
+        smpp::Address,
     };
 
     /// A message that is valid for so long and has a deadline in 60 s.
     fn flight(validity_s: u32, now: Instant) -> Flight {
-        let address = Address {
-            number: "84981234567".into(),
-            ton: None,
-            npi: None,
-        };
+        let address = Address::international("84981234567").unwrap();
         let message = Message {
-            source: None,
-            destination: address,
-            body: Body::Text {
-                text: "hello".into(),
-                coding: Coding::Automatic,
-            },
-            route: String::new(),
-            receipt: false,
             validity_s,
-            service_type: bytes::Bytes::new(),
-            priority: 0,
-            protocol_id: 0,
-            tlvs: Vec::new(),
-            schedule_s: 0,
-            class: TrafficClass::Normal,
-            transliteration: Transliteration::Default,
-            resend_after_unknown: false,
+            ..Message::new(address, Body::text("hello"))
         };
         let submission = Submission {
             client: ClientName::parse("shop").unwrap(),

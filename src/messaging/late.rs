@@ -7,7 +7,9 @@ use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
-use crate::{client::ClientName, link::LATE_FOR, receipts::Expected, recent::Recent};
+use crate::{
+    client::ClientName, link::LATE_FOR, receipts::Expected, recent::Recent, smpp::COctetString,
+};
 
 /// Messages that are remembered; the oldest is forgotten for a new one. Each takes some 250 bytes, and
 /// an SMSC that is silent with a thousand requests in flight leaves half as many behind in [`LATE_FOR`].
@@ -20,7 +22,7 @@ pub(super) struct Unanswered {
     /// The caller's id.
     pub(super) id: Arc<str>,
     /// The number that it went to.
-    pub(super) destination: Bytes,
+    pub(super) destination: COctetString<21>,
     /// The ids that the SMSC has given, by part; empty for each of the others.
     pub(super) message_ids: Vec<Bytes>,
 }
@@ -31,7 +33,7 @@ impl Unanswered {
         Expected {
             client: &self.client,
             id: &self.id,
-            destination: &self.destination,
+            destination: self.destination.as_bytes(),
             message_ids: &self.message_ids,
         }
     }
@@ -82,7 +84,7 @@ mod tests {
         Unanswered {
             client: ClientName::parse("shop").unwrap(),
             id: "order-1".into(),
-            destination: Bytes::from_static(b"84901234567"),
+            destination: "84901234567".parse().unwrap(),
             message_ids: message_ids.iter().map(|id| Bytes::from(*id)).collect(),
         }
     }

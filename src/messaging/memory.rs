@@ -19,6 +19,7 @@ use super::{
     late::LateAnswers,
 };
 use crate::{
+    client::ClientName,
     clock,
     iso8583::session::Now,
     message::{MessageOutbox, MessageOutcome, MessageRequest, MessageResult},
@@ -103,6 +104,7 @@ impl Memory {
     /// Sorts a batch into what is new and what is answered at once.
     pub(super) fn admit<T>(
         &self,
+        client: &ClientName,
         requests: Vec<MessageRequest>,
         outbox: &Arc<MessageOutbox>,
         mut depart: impl FnMut(Reply<MessageOutcome>, IdHandle, MessageRequest) -> T,
@@ -114,10 +116,14 @@ impl Memory {
             first: Vec::new(),
         };
         let mut changes = Vec::new();
+        let name = |request: &MessageRequest| self.ids.name(client, &request.id);
+        let names: Vec<_> = requests.iter().map(name).collect();
+        let replies = outbox.replies();
         let mut ids = self.ids.open_batch(clock::now());
-        for request in requests {
-            let reply = outbox.reply(request.tag);
-            let refused = match ids.begin(&request.client, &request.id, &request.message) {
+        ids.look_ahead(&names);
+        for (request, name) in requests.into_iter().zip(names) {
+            let reply = replies.reply(request.tag);
+            let refused = match ids.begin(name, &request.message) {
                 Begun::New(id) => {
                     admitted.new.push(depart(reply, id, request));
                     continue;
@@ -153,10 +159,10 @@ impl Memory {
         let mut changes = Vec::new();
         let must_be_durable = self.expect(now, &told, &mut changes);
         let mut answers = Answers::with_capacity(told.len());
-        let mut ids = None;
+        let mut ids = self.ids.open_batch(now);
+        ids.look_ahead_to_ends(told.iter().filter_map(|(flight, _)| flight.id_handle()));
         for (flight, outcome) in told {
             if let Some(id) = flight.id_handle() {
-                let ids = ids.get_or_insert_with(|| self.ids.open_batch(now));
                 for joiner in ids.finish(id, &outcome) {
                     let repeated = true;
                     let outcome = outcome.clone();
@@ -171,9 +177,7 @@ impl Memory {
             }
             answers.push(flight.reply, outcome);
         }
-        if let Some(ids) = ids {
-            ids.end(&mut changes);
-        }
+        ids.end(&mut changes);
         Closing {
             answers,
             changes,
@@ -203,7 +207,7 @@ impl Memory {
                         .expect(&Expected {
                             client: &submission.client,
                             id: &submission.id,
-                            destination: &submission.message.destination.number,
+                            destination: submission.message.destination.addr.as_bytes(),
                             message_ids,
                         });
                 }

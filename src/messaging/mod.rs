@@ -41,6 +41,7 @@ use tokio::runtime::Handle;
 use tracing::{error, trace};
 
 use crate::{
+    client::ClientName,
     link::{Ends, SmscJob, Ticket, TicketNumber, settings::SmscSettings},
     message::{
         MessageOutbox, MessageOutcome, MessageRequest, MessageResult, Operation, OperationRequest,
@@ -58,6 +59,7 @@ use memory::{Admitted, Gate};
 pub use memory::{Ids, Memory};
 use smscs::Smscs;
 use turns::Turns;
+use up::BatchEnds;
 
 /// An SMSC as messages see it.
 #[derive(Clone)]
@@ -136,16 +138,22 @@ impl Messaging {
         self
     }
 
-    /// Sends what `requests` holds; each outcome appears in `outbox` under the request's tag.
-    pub fn submit(self: &Arc<Self>, requests: Vec<MessageRequest>, outbox: &Arc<MessageOutbox>) {
+    /// Sends what `requests` of `client` holds; each outcome appears in `outbox` under the request's tag.
+    pub fn submit(
+        self: &Arc<Self>,
+        client: &ClientName,
+        requests: Vec<MessageRequest>,
+        outbox: &Arc<MessageOutbox>,
+    ) {
         let now = Instant::now();
+        let client = client.apart();
         // Taken for all at once, because all callers share it; it wraps as references do.
         let mut reference = self.reference.fetch_add(requests.len() as u16, Relaxed);
         let admitted = self
             .memory
-            .admit(requests, outbox, |reply, id_handle, request| {
+            .admit(&client, requests, outbox, |reply, id_handle, request| {
                 let submission = Submission {
-                    client: request.client,
+                    client: client.clone(),
                     id: request.id,
                     message: request.message,
                     reference,
@@ -246,15 +254,19 @@ impl Messaging {
 
     /// Takes the flights into the table, then hands their PDUs over.
     fn depart<'a>(self: &Arc<Self>, departures: Vec<Departure<'a>>) {
+        if departures.is_empty() {
+            return;
+        }
         let count = departures.len();
         // Nearly always one SMSC, so a list is quicker than a map.
         let mut batches: Vec<(&'a Smsc, VecDeque<SmscJob>)> = Vec::new();
         let mut long: Vec<(&'a Smsc, VecDeque<SmscJob>)> = Vec::new();
+        let ends = self.ends();
         let job = |number, deadline, lane, request| SmscJob {
             request,
             deadline,
             lane,
-            ticket: self.ticket(number),
+            ticket: Ticket::new(Arc::clone(&ends), number),
         };
         {
             let mut flights = self.flights.open();
@@ -331,16 +343,17 @@ impl Messaging {
                 request: prepared,
                 deadline: request.deadline,
                 lane,
-                ticket: self.ticket(number),
+                ticket: Ticket::new(self.ends(), number),
             })
             .collect();
         let taken = smsc.pool.submit(&mut jobs);
         self.take_back(smsc, jobs, taken);
     }
 
-    fn ticket(self: &Arc<Self>, number: TicketNumber) -> Ticket {
-        let ends: Arc<dyn Ends> = Arc::<Self>::clone(self);
-        Ticket::new(ends, number)
+    /// Where the ends of a batch are told. Its tickets count their references in it and not in what all
+    /// requests have in common, which processors would hand over to each other.
+    fn ends(self: &Arc<Self>) -> Arc<dyn Ends> {
+        Arc::new(BatchEnds(Arc::clone(self)))
     }
 
     /// Chooses the route of a message; `turn` is the turn that it takes for that, if any.
@@ -358,7 +371,7 @@ impl Messaging {
             .choose(&Asked::new(&submission.client, message))
             .map_err(|refusal| (Reason::NoRoute, refusal.told(message)))?;
         let take = || *turn.insert(self.turns.take());
-        let plan = Plan::new(Arc::clone(route), take, &message.destination.number);
+        let plan = Plan::new(Arc::clone(route), take, message.destination.addr.as_bytes());
         flight.plan = Some(plan);
         Ok(())
     }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use super::{Messaging, Refusal, body::Content, build};
 use crate::{
     client::ClientName,
-    message::{Address, Message},
+    message::Message,
     outcome::Reason,
     route::{Asked, Plan},
-    smpp::{compose::TextSettings, segment::Splitting, text::Coding},
+    smpp::{Address, compose::TextSettings, segment::Splitting, text::Coding},
 };
 
 /// What a message would become.
@@ -55,7 +55,7 @@ impl Messaging {
             .choose(&Asked::new(client, message))
             .map_err(|refusal| (Reason::NoRoute, refusal.told(message)))?;
         let turn = || self.turns.next();
-        let mut plan = Plan::new(Arc::clone(route), turn, &message.destination.number);
+        let mut plan = Plan::new(Arc::clone(route), turn, message.destination.addr.as_bytes());
         let smsc = self.next_smsc(&mut plan)?;
         let source = message.source.as_ref().or(route.default_source.as_ref());
         let carriage = carriage(message, source, &smsc.settings.text)
@@ -94,46 +94,26 @@ fn carriage(
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
     use crate::{
-        message::{Body, TrafficClass, Transliteration},
+        message::{Body, Transliteration},
         messaging::build::{Pdus, submit},
         smpp::pdu::SubmitText,
     };
 
     fn message(body: Body, transliteration: Transliteration) -> Message {
-        let address = Address {
-            number: Bytes::from_static(b"84901234567"),
-            ton: None,
-            npi: None,
-        };
+        let address = Address::international("84901234567").unwrap();
         Message {
-            source: Some(address.clone()),
-            destination: address,
-            body,
-            route: String::new(),
-            receipt: false,
-            validity_s: 0,
-            service_type: Bytes::new(),
-            priority: 0,
-            protocol_id: 0,
-            tlvs: Vec::new(),
-            schedule_s: 0,
-            class: TrafficClass::Normal,
+            source: Some(address),
             transliteration,
-            resend_after_unknown: false,
+            ..Message::new(address, body)
         }
     }
 
     fn text(text: &str, transliteration: Transliteration) -> Message {
-        let body = Body::Text {
-            text: text.to_owned(),
-            coding: Coding::Automatic,
-        };
-        message(body, transliteration)
+        message(Body::text(text), transliteration)
     }
 
     fn previewed(message: &Message, settings: TextSettings) -> Result<Carriage, String> {

@@ -15,7 +15,7 @@ use super::{
     flights::{self, Errand, Flight},
 };
 use crate::{
-    link::{Ends, NotTaken, SmscJob, TicketNumber},
+    link::{Ends, NotTaken, SmscJob, Ticket, TicketNumber},
     message::{Acceptance, MessageOutcome, MessageResult},
     metrics::MessageMetrics,
     outcome::Reason,
@@ -158,7 +158,7 @@ impl Messaging {
         let mut told = Vec::new();
         let mut batch: VecDeque<SmscJob> = VecDeque::new();
         let mut long: Vec<VecDeque<SmscJob>> = Vec::new();
-        let mut octets = BytesMut::new();
+        let (ends, mut octets) = (self.ends(), BytesMut::new());
         for (mut flight, result) in again {
             let (requests, jobs) = match self.build(smsc, &flight, &mut octets) {
                 Ok((Pdus::One(request), _)) => (vec![request], &mut batch),
@@ -178,7 +178,7 @@ impl Messaging {
                 request,
                 deadline,
                 lane,
-                ticket: self.ticket(number),
+                ticket: Ticket::new(Arc::clone(&ends), number),
             }));
         }
         for mut jobs in long {
@@ -225,23 +225,27 @@ fn outcome(flight: &mut Flight, smsc: &Arc<str>, result: MessageResult) -> Messa
     }
 }
 
-impl Ends for Messaging {
-    fn ended(self: Arc<Self>, smsc: &Arc<str>, ends: &mut Vec<End>) {
-        if let Some(smsc) = self.smscs.get(smsc) {
-            self.conclude(smsc, ends, true);
+/// Where the ends of one batch are told.
+pub(super) struct BatchEnds(pub(super) Arc<Messaging>);
+
+impl Ends for BatchEnds {
+    fn place(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    fn ended(&self, smsc: &Arc<str>, ends: &mut Vec<End>) {
+        if let Some(smsc) = self.0.smscs.get(smsc) {
+            self.0.conclude(smsc, ends, true);
         }
     }
 
-    fn answered_late(
-        self: Arc<Self>,
-        smsc: &Arc<str>,
-        answers: &mut Vec<(TicketNumber, MessageResult)>,
-    ) {
-        if let Some(own) = self.smscs.get(smsc) {
+    fn answered_late(&self, smsc: &Arc<str>, answers: &mut Vec<(TicketNumber, MessageResult)>) {
+        let messaging = &self.0;
+        if let Some(own) = messaging.smscs.get(smsc) {
             own.metrics.answered_late.increment(answers.len() as u64);
         }
         {
-            let mut flights = self.flights.open();
+            let mut flights = messaging.flights.open();
             answers.retain(|(number, result)| !flights.answer_late(*number, result));
         }
         let ids = answers.drain(..).filter_map(|(number, result)| {
@@ -253,11 +257,12 @@ impl Ends for Messaging {
                 _ => None,
             }
         });
-        self.memory.expect_late(smsc, ids);
+        messaging.memory.expect_late(smsc, ids);
     }
 
-    fn lost(self: Arc<Self>, number: TicketNumber, result: MessageResult) {
-        let Some((flight, result)) = self.flights.open().conclude(number, result) else {
+    fn lost(&self, number: TicketNumber, result: MessageResult) {
+        let messaging = &self.0;
+        let Some((flight, result)) = messaging.flights.open().conclude(number, result) else {
             return;
         };
         let outcome = MessageOutcome {
@@ -268,7 +273,7 @@ impl Ends for Messaging {
             attempts: flight.attempts,
             repeated: false,
         };
-        self.tell(vec![(flight, outcome)], &self.metrics);
+        messaging.tell(vec![(flight, outcome)], &messaging.metrics);
     }
 }
 

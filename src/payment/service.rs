@@ -53,13 +53,14 @@ impl Payments {
         // large, and to move those of a batch as their list grows would cost a twentieth of a payment.
         let mut by_bank: Vec<(&Arc<BankDesk>, Vec<Order>)> = Vec::new();
         let count = requests.len();
+        let (client, replies) = (client.apart(), outbox.replies());
         for request in requests {
             let key = PaymentKey {
                 client: client.clone(),
                 id: request.payment.id.clone(),
             };
             let digest = self.registry.digest(&key);
-            let reply = outbox.reply(request.tag);
+            let reply = replies.reply(request.tag);
             let desk = match self.desk_for(&routes, digest, &request) {
                 Ok(desk) => desk,
                 Err(detail) => {

@@ -450,7 +450,7 @@ impl Task {
     }
 
     fn dispatch(&mut self) {
-        let exchanges = &self.exchanges;
+        let exchanges = self.exchanges.replies();
         let mut jobs: VecDeque<BankJob> = self
             .desk
             .out

@@ -6,6 +6,7 @@
 
 mod digits;
 mod ended;
+mod fingerprint;
 mod heads;
 mod row;
 mod table;
@@ -16,15 +17,14 @@ use std::sync::{Mutex, MutexGuard};
 
 use tracing::error;
 
-use self::table::Table;
 pub use self::table::{Begun, IdHandle, JOINERS_MAX, Limits};
+use self::{fingerprint::fingerprint, table::Table};
 use crate::{
     client::ClientName,
-    digest::DigestKey,
+    digest::{Digest, DigestKey},
     iso8583::session::Now,
-    message::{Body, Message, MessageOutcome},
+    message::{Message, MessageOutcome},
     metrics::RequestMetrics,
-    smpp::text::Coding,
     store::{
         self, Change, Store, StoreError,
         rows::{Opened, Rows, Stored, lock, seconds},
@@ -93,6 +93,14 @@ impl<J> RequestIds<J> {
         })
     }
 
+    /// What a request is known by.
+    pub fn name(&self, client: &ClientName, id: &str) -> Name {
+        let mut digester = self.key.begin();
+        digester.field(client.as_str().as_bytes());
+        digester.field(id.as_bytes());
+        Name(digester.end())
+    }
+
     /// When an id is written down; `Memory` without a store.
     pub fn record(&self) -> Record {
         self.record
@@ -125,6 +133,10 @@ impl<J> RequestIds<J> {
     }
 }
 
+/// What stands for a client's id.
+#[derive(Clone, Copy)]
+pub struct Name(Digest);
+
 /// The table, open for a batch.
 pub struct Open<'a, J> {
     ids: &'a RequestIds<J>,
@@ -134,15 +146,22 @@ pub struct Open<'a, J> {
 }
 
 impl<J> Open<'_, J> {
-    /// What a request is, by its id. [`Begun::New`] is owed an [`Open::finish`].
-    pub fn begin(&mut self, client: &ClientName, id: &str, message: &Message) -> Begun {
-        let mut digester = self.ids.key.begin();
-        digester.field(client.as_str().as_bytes());
-        digester.field(id.as_bytes());
+    /// Requests with these names are about to [begin](Self::begin): a batch is quicker for it.
+    pub fn look_ahead(&self, names: &[Name]) {
+        self.table.look_ahead(names.iter().map(|name| name.0));
+    }
+
+    /// These requests are about to be [finished](Self::finish): a batch is quicker for it.
+    pub fn look_ahead_to_ends(&self, requests: impl Iterator<Item = IdHandle>) {
+        self.table.look_ahead_to_ends(requests);
+    }
+
+    /// What a request is, by its name. [`Begun::New`] is owed an [`Open::finish`].
+    pub fn begin(&mut self, name: Name, message: &Message) -> Begun {
         let fingerprint = fingerprint(self.ids.key, message);
         let begun = self
             .table
-            .begin(self.now_s, digester.end(), fingerprint, &mut self.changes);
+            .begin(self.now_s, name.0, fingerprint, &mut self.changes);
         let metrics = &self.ids.metrics;
         match &begun {
             Begun::Repeated(_) => metrics.repeated.increment(1),
@@ -182,54 +201,4 @@ impl<J> Open<'_, J> {
         drop(table);
         changes.extend(ids.rows.changes(own));
     }
-}
-
-/// Sixty-four bits of what a request sends. Whom it may overtake and where it may be tried again is
-/// not part of it: a retry may be more urgent.
-fn fingerprint(key: DigestKey, message: &Message) -> u64 {
-    let mut digester = key.begin();
-    let address = |digester: &mut crate::digest::Digester, address: &crate::message::Address| {
-        digester.field(&address.number);
-        digester
-            .number(address.ton.map_or(256, u64::from) << 16 | address.npi.map_or(256, u64::from));
-    };
-    match &message.source {
-        Some(source) => address(&mut digester, source),
-        None => digester.number(0),
-    }
-    address(&mut digester, &message.destination);
-    match &message.body {
-        Body::Text { text, coding } => {
-            digester.field(text.as_bytes());
-            digester.number(match coding {
-                Coding::Automatic => 0,
-                Coding::Gsm7 => 1,
-                Coding::Latin1 => 2,
-                Coding::Ucs2 => 3,
-            });
-        }
-        Body::Binary {
-            data,
-            data_coding,
-            has_user_data_header,
-        } => {
-            digester.field(data);
-            let header = u64::from(*has_user_data_header);
-            digester.number(1 << 32 | header << 8 | u64::from(*data_coding));
-        }
-    }
-    digester.field(message.route.as_bytes());
-    digester.field(&message.service_type);
-    digester.number(u64::from(message.validity_s) << 32 | u64::from(message.schedule_s));
-    digester.number(
-        u64::from(message.receipt) << 24
-            | (message.transliteration as u64) << 16
-            | u64::from(message.priority) << 8
-            | u64::from(message.protocol_id),
-    );
-    for (tag, value) in &message.tlvs {
-        digester.number((*tag).into());
-        digester.field(value);
-    }
-    digester.end().short()
 }

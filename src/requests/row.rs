@@ -1,7 +1,7 @@
 //! A request id with its outcome, packed: as it is kept, and as it is stored.
 //!
 //! ```text
-//!  stored:  version 1 | digest 16 | fingerprint 8 | since 4 | outcome
+//!  stored:  version 2 | digest 16 | fingerprint 8 | since 4 | outcome
 //!  outcome: nothing while there is none, else
 //!           kind 1 | parts 1 | attempts 1 | smsc length 1 | smsc | what the kind says
 //!           where only some parts were accepted: count of ids 1 | each: length 1 | id, before
@@ -19,7 +19,8 @@ use crate::{
     smpp::CommandStatus,
 };
 
-const VERSION: u8 = 1;
+/// Rows of version 1 had another fingerprint.
+const VERSION: u8 = 2;
 const ACCEPTED_ONE: u8 = 1;
 const ACCEPTED_MANY: u8 = 2;
 const REJECTED: u8 = 3;

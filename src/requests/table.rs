@@ -154,6 +154,17 @@ impl<J> Table<J> {
         true
     }
 
+    /// Ids of a batch are about to begin.
+    pub(super) fn look_ahead(&self, digests: impl Iterator<Item = Digest>) {
+        self.places.look_ahead(digests.map(Digest::short));
+    }
+
+    /// Requests of a batch are about to end.
+    pub(super) fn look_ahead_to_ends(&self, requests: impl Iterator<Item = IdHandle>) {
+        let open = requests.filter_map(|IdHandle(slot)| self.open.get(slot as usize));
+        self.places.look_ahead(open.map(|open| open.digest.short()));
+    }
+
     pub(super) fn begin(
         &mut self,
         now_s: u32,

@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 
 use super::*;
 use crate::{
-    message::{Acceptance, Address, MessageResult, TrafficClass, Transliteration},
+    message::{Acceptance, Body, MessageResult, TrafficClass},
     outcome::Reason,
-    smpp::CommandStatus,
+    smpp::{Address, CommandStatus},
 };
 
 type Ids = RequestIds<u32>;
@@ -36,28 +36,10 @@ fn now() -> Now {
 }
 
 fn message(text: &str) -> Message {
+    let destination = Address::international("84901234567").unwrap();
     Message {
-        source: None,
-        destination: Address {
-            number: Bytes::from_static(b"84901234567"),
-            ton: None,
-            npi: None,
-        },
-        body: Body::Text {
-            text: text.into(),
-            coding: Coding::Automatic,
-        },
-        route: String::new(),
         receipt: true,
-        validity_s: 0,
-        service_type: Bytes::new(),
-        priority: 0,
-        protocol_id: 0,
-        tlvs: Vec::new(),
-        schedule_s: 0,
-        class: TrafficClass::Normal,
-        transliteration: Transliteration::Default,
-        resend_after_unknown: false,
+        ..Message::new(destination, Body::text(text))
     }
 }
 
@@ -86,7 +68,8 @@ fn repeated(outcome: MessageOutcome) -> Begun {
 
 fn begin(ids: &Ids, at: Now, id: &str, text: &str) -> (Begun, Vec<Change>) {
     let mut open = ids.open_batch(at);
-    let begun = open.begin(&ClientName::parse("shop").unwrap(), id, &message(text));
+    let name = ids.name(&ClientName::parse("shop").unwrap(), id);
+    let begun = open.begin(name, &message(text));
     let mut changes = Vec::new();
     open.end(&mut changes);
     (begun, changes)
@@ -167,7 +150,7 @@ fn the_same_id_with_another_body_is_refused_and_of_another_client_is_another_id(
     assert_eq!(begin(&ids, now, "order-1", "other").0, Begun::Reused);
     let mut open = ids.open_batch(now);
     let other = ClientName::parse("bank").unwrap();
-    let begun = open.begin(&other, "order-1", &message("hello"));
+    let begun = open.begin(ids.name(&other, "order-1"), &message("hello"));
     assert!(matches!(begun, Begun::New(_)));
 }
 
@@ -280,7 +263,7 @@ fn a_change_of_any_field_that_is_sent_changes_the_fingerprint() {
             ..first.clone()
         },
         Message {
-            source: Some(first.destination.clone()),
+            source: Some(first.destination),
             ..first.clone()
         },
         Message {

@@ -219,7 +219,11 @@ impl Conditions {
         if let Some(unmet) = self.unmet_client(asked) {
             return Some(unmet);
         }
-        let source = asked.message.source.as_ref().map(|source| &*source.number);
+        let source = asked
+            .message
+            .source
+            .as_ref()
+            .map(|source| source.addr.as_bytes());
         if !holds(&self.sources, |own| source.is_some_and(|it| own.fits(it))) {
             return Some(Unmet::Source(&self.sources));
         }
@@ -284,10 +288,8 @@ fn list<T: fmt::Display>(wanted: &[T]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::{super::testing, *};
-    use crate::message::Address;
+    use crate::smpp::Address;
 
     fn client(name: &str) -> ClientName {
         ClientName::parse(name).unwrap()
@@ -299,11 +301,7 @@ mod tests {
 
     fn from(source: &'static str) -> Message {
         Message {
-            source: Some(Address {
-                number: Bytes::from_static(source.as_bytes()),
-                ton: None,
-                npi: None,
-            }),
+            source: Some(Address::of(source, None, None).unwrap()),
             ..text("hello")
         }
     }

@@ -65,7 +65,7 @@ impl Routes {
     }
 
     fn tell_prefixes(&self, asked: &Asked<'_>, steps: &mut Vec<String>) {
-        let number = &asked.message().destination.number;
+        let number = asked.message().destination.addr.as_bytes();
         let digits = number.strip_prefix(b"+").unwrap_or(number);
         for (told, (length, route)) in self.with_prefix_of(number).enumerate() {
             if told == ROUTES_TOLD_MAX {
@@ -103,7 +103,7 @@ fn tell_smscs(
     steps.push(format!(
         "choice: {choice}; further SMSCs after one that does not take it: {further}"
     ));
-    let destination = &asked.message().destination.number;
+    let destination = asked.message().destination.addr.as_bytes();
     let mut plan = Plan::new(Arc::clone(route), || turn, destination);
     let point = route.smscs.point(|| turn, destination);
     let mut smscs = Vec::new();

@@ -36,7 +36,7 @@ pub use self::{
     plan::Plan,
     smscs::{Choice, Member, Point, SMSCS_MAX, SmscSet, Sticky},
 };
-use crate::message::{Address, Message};
+use crate::{message::Message, smpp::Address};
 
 /// The way of certain messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl Routes {
             };
         }
         let mut refusal = NoRoute::NoPrefix;
-        for (_, route) in self.with_prefix_of(&asked.message().destination.number) {
+        for (_, route) in self.with_prefix_of(asked.message().destination.addr.as_bytes()) {
             if route.conditions.unmet(asked).is_none() {
                 return Ok(route);
             }

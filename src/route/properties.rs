@@ -66,19 +66,15 @@ fn message() -> impl Strategy<Value = Message> {
             "binary" => testing::binary(&number),
             text => testing::message(&number, text),
         };
-        message.source = source.map(|number| Address {
-            number: number.as_bytes().to_vec().into(),
-            ton: None,
-            npi: None,
-        });
+        message.source = source.map(|number| Address::of(number, None, None).unwrap());
         message
     })
 }
 
 /// The rule as it is told, without any table.
 fn scan<'a>(routes: &'a [MessageRoute], asked: &Asked<'_>) -> Option<&'a str> {
-    let number = asked.message().destination.number.clone();
-    let number = String::from_utf8(number.to_vec()).unwrap();
+    let number = asked.message().destination.addr;
+    let number = number.to_text();
     let number = number.trim_start_matches('+');
     let fitting = routes.iter().enumerate().filter_map(|(place, route)| {
         let own = route.prefixes.iter().filter(|own| number.starts_with(*own));

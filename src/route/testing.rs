@@ -5,34 +5,13 @@ use bytes::Bytes;
 use super::{Choice, Conditions, Keyword, Member, MessageRoute, SmscSet};
 use crate::{
     client::ClientName,
-    message::{Address, Body, Message, TrafficClass, Transliteration},
-    smpp::text::Coding,
+    message::{Body, Message},
+    smpp::Address,
 };
 
 pub(super) fn message(number: &str, text: &str) -> Message {
-    Message {
-        source: None,
-        destination: Address {
-            number: Bytes::copy_from_slice(number.as_bytes()),
-            ton: None,
-            npi: None,
-        },
-        body: Body::Text {
-            text: text.into(),
-            coding: Coding::Automatic,
-        },
-        route: String::new(),
-        receipt: false,
-        validity_s: 0,
-        service_type: Bytes::new(),
-        priority: 0,
-        protocol_id: 0,
-        tlvs: Vec::new(),
-        schedule_s: 0,
-        class: TrafficClass::Normal,
-        transliteration: Transliteration::Default,
-        resend_after_unknown: false,
-    }
+    let destination = Address::of(number, None, None).unwrap();
+    Message::new(destination, Body::text(text))
 }
 
 pub(super) fn binary(number: &str) -> Message {

@@ -55,15 +55,18 @@ pub(super) fn octet(field: &str, value: u32) -> Result<u8, Fault> {
 }
 
 /// Printable ASCII without NUL, `length_max` characters at most; may be empty.
-pub(super) fn ascii(field: &str, text: &str, length_max: usize) -> Result<(), Fault> {
+pub(super) fn ascii(field: &str, text: impl AsRef<[u8]>, length_max: usize) -> Result<(), Fault> {
+    let text = text.as_ref();
     if text.len() > length_max {
         let what = format!("{} bytes, at most {length_max}", text.len());
         return Err(Fault::new(field, what));
     }
-    if !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
-        return Err(Fault::new(field, "must be printable ASCII"));
+    // Without a branch for each, so that many are looked at together.
+    let printable = text.iter().map(|octet| matches!(octet, b' '..=b'~'));
+    match printable.fold(true, |all, is_printable| all & is_printable) {
+        true => Ok(()),
+        false => Err(Fault::new(field, "must be printable ASCII")),
     }
-    Ok(())
 }
 
 /// As [`ascii`], and not empty.

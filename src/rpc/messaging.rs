@@ -197,7 +197,7 @@ impl Traffic for Submissions {
 
     fn translate(
         &self,
-        client: &ClientName,
+        _client: &ClientName,
         _id: &Arc<str>,
         request: Asked,
         tag: u32,
@@ -206,7 +206,6 @@ impl Traffic for Submissions {
         let deadline = self.deadlines.at(received, request.deadline_ms);
         Ok(MessageRequest {
             tag,
-            client: client.clone(),
             id: request.id,
             message: request.message?,
             deadline,
@@ -215,11 +214,11 @@ impl Traffic for Submissions {
 
     fn hand_on(
         &self,
-        _client: &ClientName,
+        client: &ClientName,
         requests: Vec<MessageRequest>,
         outbox: &Arc<MessageOutbox>,
     ) {
-        self.messaging.submit(requests, outbox);
+        self.messaging.submit(client, requests, outbox);
     }
 
     fn refused(reason: Reason, detail: String) -> MessageOutcome {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::{BufMut, BytesMut};
+use thiserror::Error;
 
 use super::octets::{COctetString, OctetError};
 
@@ -59,6 +60,26 @@ impl Npi {
     pub const WAP: Self = Self(18);
 }
 
+/// Digits from which on a number is taken for an international one; shorter ones are short codes.
+const INTERNATIONAL_DIGITS_MIN: usize = 7;
+
+/// The most characters of an alphanumeric sender that a handset shows (GSM 03.40 9.1.2.5).
+const ALPHANUMERIC_MAX: usize = 11;
+
+/// A number that is no address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum AddressError {
+    /// Nothing, or a plus alone.
+    #[error("missing")]
+    Missing,
+    /// More characters than a handset shows of a sender's name.
+    #[error("{0} characters, and an alphanumeric address has {ALPHANUMERIC_MAX} at most")]
+    LongName(usize),
+    /// It does not fit the field.
+    #[error(transparent)]
+    Field(#[from] OctetError),
+}
+
 /// An address field of at most `MAX` octets with its NUL: 21 in most PDUs, 65 in data_sm and
 /// alert_notification, 41 for a bind's address range.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -84,6 +105,33 @@ impl<const MAX: usize> Address<MAX> {
     /// An international E.164 number: digits without `+`.
     pub fn international(digits: impl AsRef<[u8]>) -> Result<Self, OctetError> {
         Self::new(Ton::INTERNATIONAL, Npi::ISDN, digits)
+    }
+
+    /// A number as people write it, with or without `+`. Its kind is what it looks like where nobody
+    /// says it.
+    pub fn of(
+        number: impl AsRef<[u8]>,
+        ton: Option<Ton>,
+        npi: Option<Npi>,
+    ) -> Result<Self, AddressError> {
+        let number = number.as_ref();
+        let number = number.strip_prefix(b"+").unwrap_or(number);
+        if number.is_empty() {
+            return Err(AddressError::Missing);
+        }
+        // Without a branch, so that many are looked at together.
+        let each = number.iter().map(u8::is_ascii_digit);
+        let is_digits = each.fold(true, |all, is_digit| all & is_digit);
+        let (look, plan) = match (is_digits, number.len()) {
+            (true, INTERNATIONAL_DIGITS_MIN..) => (Ton::INTERNATIONAL, Npi::ISDN),
+            (true, _) => (Ton::NETWORK_SPECIFIC, Npi::UNKNOWN),
+            (false, _) => (Ton::ALPHANUMERIC, Npi::UNKNOWN),
+        };
+        let (ton, npi) = (ton.unwrap_or(look), npi.unwrap_or(plan));
+        if ton == Ton::ALPHANUMERIC && number.len() > ALPHANUMERIC_MAX {
+            return Err(AddressError::LongName(number.len()));
+        }
+        Ok(Self::new(ton, npi, number)?)
     }
 
     #[inline]
@@ -130,5 +178,35 @@ mod tests {
         assert_eq!(number.to_string(), "1:1:8491*****78");
         let short = Address::<21>::new(Ton::NETWORK_SPECIFIC, Npi::UNKNOWN, "9029").unwrap();
         assert_eq!(format!("{short:?}"), "3:0:9029");
+    }
+
+    fn of(number: &str) -> Result<Address, AddressError> {
+        Address::of(number, None, None)
+    }
+
+    #[test]
+    fn the_kind_of_an_address_follows_from_its_look() {
+        let kind = |number| of(number).map(|address| (address.ton.0, address.npi.0));
+        assert_eq!(kind("84901234567"), Ok((1, 1)));
+        assert_eq!(of("+84901234567"), of("84901234567"));
+        assert_eq!(kind("8049"), Ok((3, 0)));
+        assert_eq!(kind("VnMart"), Ok((5, 0)));
+    }
+
+    #[test]
+    fn the_callers_kind_of_an_address_stands() {
+        let given: Address = Address::of("84901234567", Some(Ton(0)), Some(Npi(9))).unwrap();
+        assert_eq!((given.ton.0, given.npi.0), (0, 9));
+    }
+
+    #[test]
+    fn what_is_no_address_is_told_as_what_it_is() {
+        let refused = |number| of(number).unwrap_err().to_string();
+        assert_eq!(refused("+"), "missing");
+        assert_eq!(
+            refused("VnMartPayment"),
+            "13 characters, and an alphanumeric address has 11 at most"
+        );
+        assert!(refused("849012345678901234567").starts_with("21 octets where at most 20 fit"));
     }
 }

@@ -42,7 +42,7 @@ pub mod tlv;
 pub mod transliterate;
 mod wire;
 
-pub use address::{Address, Npi, Ton};
+pub use address::{Address, AddressError, Npi, Ton};
 pub use codec::{Frame, FrameError, Header};
 pub use command::CommandId;
 pub use octets::{COctetString, MessageId, OctetError, ShortMessage};

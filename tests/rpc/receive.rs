@@ -4,10 +4,9 @@ use std::{sync::Arc, time::Instant};
 
 use sampan::{
     inbox::{
-        AboutPayment, AboutRequest, BankEvent, Event, EventKind, Identity, MobileOriginated,
-        Notice, Receipt, Respond, Responder, Taken, Verdict,
+        AboutPayment, AboutRequest, Address, BankEvent, Event, EventKind, Identity,
+        MobileOriginated, Notice, Receipt, Respond, Responder, Taken, Verdict,
     },
-    message::Address,
     rpc::proto::{
         Acknowledge, BankEventKind, MessageState, ReceiveBatch, ReceiveRequest, Subscribe,
         event::Kind, receive_request::Request as Ask,

@@ -2,12 +2,12 @@
 
 use std::hint::black_box;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
-use crate::message::{Address, Body, Message};
+use crate::message::{Body, Message};
+use crate::smpp::Address;
 use crate::smpp::compose::TextSettings;
 use crate::smpp::pdu::{Prepared, SubmitText};
-use crate::smpp::text::Coding;
 use crate::{TIMES, named, routes};
 
 #[path = "../../../src/messaging/body.rs"]
@@ -24,17 +24,10 @@ pub(crate) fn run() {
 
 /// A text of 57 characters to one number.
 fn message() -> Message {
-    let address = |number: &'static str| Address {
-        number: Bytes::from_static(number.as_bytes()),
-        ton: None,
-        npi: None,
-    };
+    let address = |number: &'static str| Address::of(number, None, None).unwrap();
     Message {
         source: Some(address("84900000001")),
-        body: Body::Text {
-            text: "Your order of two bags of rice is on its way to Hai Phong".into(),
-            coding: Coding::Automatic,
-        },
+        body: Body::text("Your order of two bags of rice is on its way to Hai Phong"),
         ..routes::message("84912345678".to_owned())
     }
 }

@@ -2,14 +2,12 @@
 
 use std::{hint::black_box, sync::Arc};
 
-use bytes::Bytes;
-
 use crate::client::ClientName;
-use crate::message::{Address, Body, Message, TrafficClass, Transliteration};
+use crate::message::{Body, Message};
+use crate::smpp::Address;
 use crate::route::{
     Asked, Choice, Conditions, Keyword, Member, MessageRoute, Plan, Routes, SmscSet, Sticky,
 };
-use crate::smpp::text::Coding;
 use crate::{TIMES, named};
 
 const PREFIXES: u64 = 100_000;
@@ -39,29 +37,8 @@ fn digits(n: u64, length: usize) -> String {
 
 /// A short text to that number.
 pub(crate) fn message(number: String) -> Message {
-    Message {
-        source: None,
-        destination: Address {
-            number: Bytes::from(number),
-            ton: None,
-            npi: None,
-        },
-        body: Body::Text {
-            text: "OTP 123456".into(),
-            coding: Coding::Automatic,
-        },
-        route: String::new(),
-        receipt: false,
-        validity_s: 0,
-        service_type: Bytes::new(),
-        priority: 0,
-        protocol_id: 0,
-        tlvs: Vec::new(),
-        schedule_s: 0,
-        class: TrafficClass::Normal,
-        transliteration: Transliteration::Default,
-        resend_after_unknown: false,
-    }
+    let destination = Address::of(number, None, None).unwrap();
+    Message::new(destination, Body::text("OTP 123456"))
 }
 
 fn table(conditions: &Conditions) -> Routes {
@@ -114,7 +91,8 @@ fn route_and_smsc(routes: &Routes, client: &ClientName, messages: &[Message]) {
     for message in messages {
         turn += 1;
         let route = routes.choose(&Asked::new(client, message)).unwrap();
-        let mut plan = Plan::new(Arc::clone(route), || turn, &message.destination.number);
+        let number = message.destination.addr.as_bytes();
+        let mut plan = Plan::new(Arc::clone(route), || turn, number);
         black_box(plan.next(|_| true));
     }
 }

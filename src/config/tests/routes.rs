@@ -330,7 +330,7 @@ fn a_default_sender_fits_an_address() {
     for sender in ["8049", "VnMart", "+84901234567", "elevenchars"] {
         let config = sound(&source(sender));
         let address = config.message_routes[0].default_source.as_ref().unwrap();
-        assert_eq!(address.number, sender);
+        assert_eq!(address.addr.to_text(), sender.trim_start_matches('+'));
     }
     let wrong = "configuration:16: message_route[0].default_source:";
     refused(

@@ -8,7 +8,7 @@ mod room;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::*;
-use crate::{client::ClientName, message::Address, metrics::Metrics};
+use crate::{client::ClientName, metrics::Metrics};
 
 /// A link that remembers what it was told to answer.
 #[derive(Default)]

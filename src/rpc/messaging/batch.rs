@@ -178,6 +178,10 @@ impl<'a> Reader<'a> {
         str::from_utf8(self.octets()?).ok()
     }
 
+    fn ascii(&mut self) -> Option<&'a [u8]> {
+        self.octets().filter(|octets| octets.is_ascii())
+    }
+
     fn address(&mut self) -> Option<AddressFields<'a>> {
         const DIGITS: u64 = key(1, OCTETS);
         const TON: u64 = key(2, NUMBER);
@@ -187,7 +191,7 @@ impl<'a> Reader<'a> {
         let mut reader = Reader(self.octets()?);
         while let Some(key) = reader.key()? {
             match key {
-                DIGITS => address.number = reader.text()?,
+                DIGITS => address.number = reader.ascii()?,
                 TON => address.ton = Some(reader.number()? as u32),
                 NPI => address.npi = Some(reader.number()? as u32),
                 _ => return None,

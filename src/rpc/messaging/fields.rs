@@ -25,7 +25,8 @@ pub(super) struct Fields<'a> {
 
 #[derive(Default)]
 pub(super) struct AddressFields<'a> {
-    pub(super) number: &'a str,
+    /// ASCII, or what prost has found to be UTF-8.
+    pub(super) number: &'a [u8],
     pub(super) ton: Option<u32>,
     pub(super) npi: Option<u32>,
 }
@@ -63,7 +64,7 @@ impl<'a> From<&'a SubmitRequest> for Fields<'a> {
 impl<'a> From<&'a proto::Address> for AddressFields<'a> {
     fn from(address: &'a proto::Address) -> Self {
         Self {
-            number: &address.number,
+            number: address.number.as_bytes(),
             ton: address.ton,
             npi: address.npi,
         }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     inbox::{self, Delivery, EventKind},
     message::{
-        Acceptance, Address, Body, Message, MessageOutcome, MessageRef, MessageResult, Operation,
+        Acceptance, Body, Message, MessageOutcome, MessageRef, MessageResult, Operation,
         TrafficClass, Transliteration,
     },
     outcome::Reason,
@@ -22,17 +22,17 @@ use crate::{
             SubmitResult,
         },
     },
-    smpp::{CommandStatus, text::Coding},
+    smpp::{Address, COctetString, CommandStatus, Npi, Ton, text::Coding},
 };
 
 /// The longest id of a caller, in bytes.
 const REQUEST_ID_LENGTH_MAX: usize = 64;
 
-/// SMPP 3.4 5.2.8: 20 characters and a NUL.
-const NUMBER_LENGTH_MAX: usize = 20;
-
 /// SMPP 3.4 5.2.23: 64 characters and a NUL.
 const MESSAGE_ID_LENGTH_MAX: usize = 64;
+
+/// SMPP 3.4 5.2.8: 20 characters and a NUL.
+const NUMBER_LENGTH_MAX: usize = 20;
 
 /// SMPP 3.4 5.2.11: 5 characters and a NUL.
 const SERVICE_TYPE_LENGTH_MAX: usize = 5;
@@ -65,7 +65,6 @@ pub(super) fn message(id: &str, fields: &Fields<'_>) -> Result<Message, Fault> {
 /// The message of a request whose id has been looked at, or that has none.
 pub(super) fn unnamed_message(fields: &Fields<'_>) -> Result<Message, Fault> {
     fault::ascii("route", fields.route, NAME_LENGTH_MAX)?;
-    fault::ascii("service_type", fields.service_type, SERVICE_TYPE_LENGTH_MAX)?;
     let coding = coding(fields.coding)?;
     Ok(Message {
         source: fields
@@ -78,7 +77,7 @@ pub(super) fn unnamed_message(fields: &Fields<'_>) -> Result<Message, Fault> {
         route: fields.route.to_owned(),
         receipt: fields.receipt,
         validity_s: fields.validity_s,
-        service_type: Bytes::copy_from_slice(fields.service_type.as_bytes()),
+        service_type: service_type(fields.service_type)?,
         priority: priority(fields.priority)?,
         protocol_id: fault::octet("protocol_id", fields.protocol_id)?,
         tlvs: tlvs(fields.tlvs)?,
@@ -121,17 +120,24 @@ fn present_address(field: &str, address: Option<&AddressFields<'_>>) -> Result<A
 }
 
 fn address(field: &str, address: &AddressFields<'_>) -> Result<Address, Fault> {
+    let octet = |field, value: Option<u32>| value.map(|v| fault::octet(field, v)).transpose();
     let checked = || {
-        fault::ascii_present("number", address.number, NUMBER_LENGTH_MAX)?;
-        let octet = |field, value: Option<u32>| value.map(|v| fault::octet(field, v)).transpose();
-        Ok((octet("ton", address.ton)?, octet("npi", address.npi)?))
+        let number = address.number;
+        if number.is_empty() {
+            return Err(Fault::new("number", "empty"));
+        }
+        fault::ascii("number", number, NUMBER_LENGTH_MAX)?;
+        let ton = octet("ton", address.ton)?.map(Ton);
+        let npi = octet("npi", address.npi)?.map(Npi);
+        Address::of(number, ton, npi).map_err(|error| Fault::new("number", error.to_string()))
     };
-    let (ton, npi) = checked().map_err(|fault: Fault| fault.inside(field))?;
-    Ok(Address {
-        number: Bytes::copy_from_slice(address.number.as_bytes()),
-        ton,
-        npi,
-    })
+    checked().map_err(|fault: Fault| fault.inside(field))
+}
+
+fn service_type(text: &str) -> Result<COctetString<6>, Fault> {
+    const FIELD: &str = "service_type";
+    fault::ascii(FIELD, text, SERVICE_TYPE_LENGTH_MAX)?;
+    COctetString::new(text).map_err(|error| Fault::new(FIELD, error.to_string()))
 }
 
 fn body(body: Option<&BodyFields<'_>>, coding: Coding) -> Result<Body, Fault> {
@@ -381,8 +387,8 @@ pub(super) fn event(delivery: Delivery) -> proto::Event {
     }
 }
 
-impl From<Address> for proto::Address {
-    fn from(address: Address) -> Self {
+impl From<inbox::Address> for proto::Address {
+    fn from(address: inbox::Address) -> Self {
         Self {
             number: text(&address.number),
             ton: address.ton.map(u32::from),
