@@ -52,14 +52,20 @@ impl DigestKey {
         Self(first, second)
     }
 
-    /// Begins a digest.
+    /// Begins a digest of octets, however they are cut.
     pub fn begin(self) -> Digester {
-        let mut state = self.state();
-        state.0[1] ^= 0xee;
         Digester {
-            state,
+            state: self.state_of_both(),
             tail: 0,
             length: 0,
+        }
+    }
+
+    /// Begins a digest of whole words, which is quicker.
+    pub fn begin_words(self) -> Words<2> {
+        Words {
+            state: self.state_of_both(),
+            words: 0,
         }
     }
 
@@ -69,6 +75,12 @@ impl DigestKey {
             state: self.state(),
             words: 0,
         }
+    }
+
+    fn state_of_both(self) -> State {
+        let mut state = self.state();
+        state.0[1] ^= 0xee;
+        state
     }
 
     fn state(self) -> State {
@@ -136,24 +148,26 @@ impl Digester {
     pub fn end(mut self) -> Digest {
         self.state
             .absorb::<2>(self.tail | (self.length as u64) << 56);
-        self.state.0[2] ^= 0xee;
-        let first = self.state.squeeze::<4>();
-        self.state.0[1] ^= 0xdd;
-        Digest(first, self.state.squeeze::<4>())
+        self.state.squeeze_both()
     }
 }
 
-/// A fingerprint under way: of numbers and octets that are whole words of it, so that nothing is shifted.
-pub struct Fingerprinter {
+/// A digest under way of numbers, and of octets that are whole words of it, so that nothing is shifted:
+/// SipHash with so many rounds for each word.
+#[derive(Clone)]
+pub struct Words<const ROUNDS: u32> {
     state: State,
     words: u64,
 }
 
-impl Fingerprinter {
+/// A fingerprint under way.
+pub type Fingerprinter = Words<1>;
+
+impl<const ROUNDS: u32> Words<ROUNDS> {
     /// Adds a number.
     #[inline]
     pub fn number(&mut self, number: u64) {
-        self.state.absorb::<1>(number);
+        self.state.absorb::<ROUNDS>(number);
         self.words += 1;
     }
 
@@ -169,12 +183,36 @@ impl Fingerprinter {
         }
     }
 
+    /// Adds octets after their length, so that neighbouring fields cannot be taken for each other.
+    #[inline]
+    pub fn field(&mut self, octets: &[u8]) {
+        self.number(octets.len() as u64);
+        self.octets(octets);
+    }
+
+    /// The length stands in the highest octet of the last word.
+    #[inline]
+    fn end_words(&mut self) {
+        self.state.absorb::<ROUNDS>((8 * self.words) << 56);
+    }
+}
+
+impl Words<1> {
     /// The fingerprint of all that was added.
     #[inline]
     pub fn end(mut self) -> u64 {
-        self.state.absorb::<1>((8 * self.words) << 56);
+        self.end_words();
         self.state.0[2] ^= 0xff;
         self.state.squeeze::<3>()
+    }
+}
+
+impl Words<2> {
+    /// The digest of all that was added.
+    #[inline]
+    pub fn end(mut self) -> Digest {
+        self.end_words();
+        self.state.squeeze_both()
     }
 }
 
@@ -193,6 +231,15 @@ impl State {
     fn squeeze<const ROUNDS: u32>(&mut self) -> u64 {
         self.rounds::<ROUNDS>();
         self.0.iter().fold(0, |all, v| all ^ v)
+    }
+
+    /// The end of SipHash-2-4 with 128 bits.
+    #[inline]
+    fn squeeze_both(&mut self) -> Digest {
+        self.0[2] ^= 0xee;
+        let first = self.squeeze::<4>();
+        self.0[1] ^= 0xdd;
+        Digest(first, self.squeeze::<4>())
     }
 
     #[inline]
@@ -284,6 +331,15 @@ mod tests {
         fingerprint.octets(b"twelve bytes");
         expected.write(b"twelve bytes\0\0\0\0");
         assert_eq!(fingerprint.end(), expected.finish());
+    }
+
+    #[test]
+    fn a_digest_of_words_is_that_of_their_octets() {
+        let (mut words, mut octets) = (key().begin_words(), key().begin());
+        words.field(b"order-000017");
+        octets.field(b"order-000017");
+        octets.bytes(&[0; 4]);
+        assert_eq!(words.end(), octets.end());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! service, and those are limited (`in_flight_max`). It decides nothing.
 
 use std::{
+    hint::black_box,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -28,7 +29,7 @@ use crate::{
     route::Plan,
 };
 
-/// A request on its way.
+/// A request on its way. It changes hands often, so it stands in a box from the start.
 pub(super) struct Flight {
     /// Whom to tell.
     pub(super) reply: Reply<MessageOutcome>,
@@ -67,6 +68,8 @@ pub(super) enum Errand {
 pub(super) struct Submission {
     /// Who asked.
     pub(super) client: ClientName,
+    /// Where its PDUs wait.
+    pub(super) lane: Lane,
     /// The caller's id.
     pub(super) id: Arc<str>,
     /// The message.
@@ -79,14 +82,18 @@ pub(super) struct Submission {
 
 enum Progress {
     Whole,
-    /// Boxed, so that a flight is cheap to move.
+    /// Boxed, because it is rare.
     Parts(Box<Parts>),
 }
 
 impl Flight {
     /// A request that no SMSC was given yet.
-    pub(super) fn new(reply: Reply<MessageOutcome>, deadline: Instant, errand: Errand) -> Self {
-        Self {
+    pub(super) fn new(
+        reply: Reply<MessageOutcome>,
+        deadline: Instant,
+        errand: Errand,
+    ) -> Box<Self> {
+        Box::new(Self {
             reply,
             deadline,
             ends_with_validity: false,
@@ -98,11 +105,11 @@ impl Flight {
             on_its_way: None,
             generation: 0,
             progress: Progress::Whole,
-        }
+        })
     }
 
     /// A message is not sent once its validity has passed, counted from `received`.
-    pub(super) fn while_valid(mut self, received: Instant) -> Self {
+    pub(super) fn while_valid(mut self: Box<Self>, received: Instant) -> Box<Self> {
         let Some(end) = self
             .validity()
             .and_then(|validity| received.checked_add(validity))
@@ -188,7 +195,7 @@ impl Flight {
     /// Where its PDUs wait.
     pub(super) fn lane(&self) -> Lane {
         match &self.errand {
-            Errand::Message(own) => Lane::of(own.message.class, own.client.as_str()),
+            Errand::Message(own) => own.lane,
             // An operator's or a service's single question: one line for all of them.
             Errand::Operation => Lane::of(TrafficClass::Normal, ""),
         }
@@ -248,7 +255,7 @@ pub(super) struct Flights(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
-    flights: Slab<Flight>,
+    flights: Slab<Box<Flight>>,
     /// Begins anew after 4 billion flights. At a million a second that is an hour later than the links
     /// have forgotten those that had the numbers before.
     next_generation: u32,
@@ -280,8 +287,17 @@ pub(super) fn part(number: TicketNumber) -> usize {
 }
 
 impl Open<'_> {
+    /// Takes the flight of a single PDU in, and gives its ticket number.
+    pub(super) fn insert_whole(&mut self, flight: Box<Flight>) -> TicketNumber {
+        let (place, generation) = self.take_place(flight);
+        TicketNumber { place, generation }
+    }
+
     /// Takes a flight in, and gives the ticket numbers of its parts, in their order.
-    pub(super) fn insert(&mut self, flight: Flight) -> impl Iterator<Item = TicketNumber> + use<> {
+    pub(super) fn insert(
+        &mut self,
+        flight: Box<Flight>,
+    ) -> impl Iterator<Item = TicketNumber> + use<> {
         let parts = 0..usize::from(flight.pdus());
         self.insert_parts(flight, parts)
     }
@@ -289,18 +305,33 @@ impl Open<'_> {
     /// Takes a flight in of which only some parts are open, and gives their ticket numbers.
     pub(super) fn insert_parts<I: IntoIterator<Item = usize>>(
         &mut self,
-        mut flight: Flight,
+        flight: Box<Flight>,
         parts: I,
     ) -> impl Iterator<Item = TicketNumber> + use<I> {
+        let (place, generation) = self.take_place(flight);
+        parts.into_iter().map(move |part| TicketNumber {
+            place: place | part as u64,
+            generation,
+        })
+    }
+
+    /// The ticket's place of its first part, and its generation.
+    fn take_place(&mut self, mut flight: Box<Flight>) -> (u64, u32) {
         let table = &mut *self.0;
         let generation = table.next_generation;
         table.next_generation = generation.wrapping_add(1);
         flight.generation = generation;
         let place = (table.flights.insert(flight) as u64) << PART_BITS;
-        parts.into_iter().map(move |part| TicketNumber {
-            place: place | part as u64,
-            generation,
-        })
+        (place, generation)
+    }
+
+    /// Looks at flights that are about to be [concluded](Self::conclude). One after the other they would
+    /// each wait for memory; here they wait together.
+    pub(super) fn look_ahead(&self, numbers: impl Iterator<Item = TicketNumber>) {
+        let flights = &self.0.flights;
+        let places = numbers.filter_map(place_and_part);
+        let flights = places.filter_map(|(place, _)| flights.get(place));
+        black_box(flights.fold(0, |all, flight| all | flight.generation));
     }
 
     /// A request has ended, or one part of it. Gives the flight and its end if that was the last.
@@ -308,7 +339,7 @@ impl Open<'_> {
         &mut self,
         number: TicketNumber,
         result: MessageResult,
-    ) -> Option<(Flight, MessageResult)> {
+    ) -> Option<(Box<Flight>, MessageResult)> {
         let (place, part) = place_and_part(number)?;
         let end = self.get_mut(number)?.conclude(part, result)?;
         let flight = self.0.flights.try_remove(place)?;
@@ -344,7 +375,7 @@ mod tests {
     };
 
     /// A message that is valid for so long and has a deadline in 60 s.
-    fn flight(validity_s: u32, now: Instant) -> Flight {
+    fn flight(validity_s: u32, now: Instant) -> Box<Flight> {
         let address = Address::international("84981234567").unwrap();
         let message = Message {
             validity_s,
@@ -352,6 +383,7 @@ mod tests {
         };
         let submission = Submission {
             client: ClientName::parse("shop").unwrap(),
+            lane: Lane::ONLY,
             id: "1".into(),
             message: Box::new(message),
             reference: 0,
@@ -363,7 +395,7 @@ mod tests {
     }
 
     /// The detail that the caller gets when the link says that the deadline passed.
-    fn detail(flight: Flight) -> String {
+    fn detail(flight: Box<Flight>) -> String {
         let flights = Flights::default();
         let mut open = flights.open();
         let number = open.insert(flight).next().unwrap();
@@ -410,7 +442,7 @@ mod tests {
         MessageResult::Accepted(Acceptance::Id(Bytes::from_static(id.as_bytes())))
     }
 
-    fn with_receipts(parts: usize) -> Flight {
+    fn with_receipts(parts: usize) -> Box<Flight> {
         let mut flight = flight(0, Instant::now());
         if let Errand::Message(own) = &mut flight.errand {
             own.message.receipt = true;

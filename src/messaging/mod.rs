@@ -42,9 +42,10 @@ use tracing::{error, trace};
 
 use crate::{
     client::ClientName,
-    link::{Ends, SmscJob, Ticket, TicketNumber, settings::SmscSettings},
+    link::{Ends, Lane, SmscJob, Ticket, TicketNumber, settings::SmscSettings},
     message::{
         MessageOutbox, MessageOutcome, MessageRequest, MessageResult, Operation, OperationRequest,
+        TrafficClass,
     },
     metrics::MessageMetrics,
     outcome::Reason,
@@ -87,7 +88,7 @@ pub struct Messaging {
     /// What outlives a request.
     memory: Memory,
     /// Whose ids are written down, on their way to `send`.
-    gate: Gate<Flight>,
+    gate: Gate<Box<Flight>>,
 }
 
 /// Why a message does not go down; for its caller.
@@ -102,7 +103,7 @@ const BUFFER_OCTETS_MAX: usize = 16 * 1024;
 /// A flight that is ready to go, with its requests.
 struct Departure<'a> {
     smsc: &'a Smsc,
-    flight: Flight,
+    flight: Box<Flight>,
     requests: Pdus<Prepared>,
 }
 
@@ -147,12 +148,17 @@ impl Messaging {
     ) {
         let now = Instant::now();
         let client = client.apart();
+        let lane = Lane::of(TrafficClass::Normal, client.as_str());
         // Taken for all at once, because all callers share it; it wraps as references do.
         let mut reference = self.reference.fetch_add(requests.len() as u16, Relaxed);
         let admitted = self
             .memory
             .admit(&client, requests, outbox, |reply, id_handle, request| {
                 let submission = Submission {
+                    lane: Lane {
+                        class: request.message.class,
+                        ..lane
+                    },
                     client: client.clone(),
                     id: request.id,
                     message: request.message,
@@ -213,7 +219,7 @@ impl Messaging {
     }
 
     /// Gives messages to the SMSCs of their routes; those that find none are answered.
-    fn send(self: &Arc<Self>, flights: impl Iterator<Item = Flight>) {
+    fn send(self: &Arc<Self>, flights: impl Iterator<Item = Box<Flight>>) {
         let routes = self.routes.load();
         let mut departures = Vec::with_capacity(flights.size_hint().0);
         // Told together: each telling is a write of the store.
@@ -281,15 +287,12 @@ impl Messaging {
                 match requests {
                     Pdus::One(request) => {
                         flight.depart(1);
-                        let numbers = flights.insert(flight);
-                        let jobs = numbers
-                            .zip([request])
-                            .map(|(n, request)| job(n, deadline, lane, request));
+                        let job = job(flights.insert_whole(flight), deadline, lane, request);
                         match batches.iter_mut().find(|(own, _)| std::ptr::eq(*own, smsc)) {
-                            Some((_, batch)) => batch.extend(jobs),
+                            Some((_, batch)) => batch.push_back(job),
                             None => {
                                 let mut batch = VecDeque::with_capacity(count);
-                                batch.extend(jobs);
+                                batch.push_back(job);
                                 batches.push((smsc, batch));
                             }
                         }
@@ -442,7 +445,7 @@ impl Messaging {
         self.smscs.get(smsc).is_some_and(|smsc| smsc.pool.is_up())
     }
 
-    fn refuse(&self, refused: Vec<(Flight, Refusal)>) {
+    fn refuse(&self, refused: Vec<(Box<Flight>, Refusal)>) {
         if refused.is_empty() {
             return;
         }

@@ -49,6 +49,7 @@ impl Messaging {
         let mut undecided = Vec::new();
         {
             let mut flights = self.flights.open();
+            flights.look_ahead(ends.iter().map(|(number, _)| *number));
             for (number, result) in ends.drain(..) {
                 match flights.conclude(number, result) {
                     // Nearly all of them; and there is nothing to decide.
@@ -76,7 +77,7 @@ impl Messaging {
     }
 
     /// Tells callers their outcomes: the one way on which a request leaves this floor.
-    pub(super) fn tell(&self, told: Vec<(Flight, MessageOutcome)>, metrics: &MessageMetrics) {
+    pub(super) fn tell(&self, told: Vec<(Box<Flight>, MessageOutcome)>, metrics: &MessageMetrics) {
         let mut counts = Counts::default();
         for (_, outcome) in &told {
             counts.count(&outcome.result);
@@ -89,7 +90,7 @@ impl Messaging {
     fn after(
         &self,
         smsc: &Smsc,
-        mut flight: Flight,
+        mut flight: Box<Flight>,
         result: MessageResult,
         may_repeat: bool,
     ) -> After<'_> {
@@ -153,8 +154,8 @@ impl Messaging {
     fn hand_in_again(
         self: &Arc<Self>,
         smsc: &Smsc,
-        again: Vec<(Flight, MessageResult)>,
-    ) -> Vec<(Flight, MessageOutcome)> {
+        again: Vec<(Box<Flight>, MessageResult)>,
+    ) -> Vec<(Box<Flight>, MessageOutcome)> {
         let mut told = Vec::new();
         let mut batch: VecDeque<SmscJob> = VecDeque::new();
         let mut long: Vec<VecDeque<SmscJob>> = Vec::new();
@@ -196,9 +197,9 @@ impl Messaging {
 /// What follows from the end of a flight.
 enum After<'a> {
     /// Its caller is told.
-    Told(Flight, MessageOutcome),
+    Told(Box<Flight>, MessageOutcome),
     /// The same SMSC gets it again; how it ended before.
-    Again(Flight, MessageResult),
+    Again(Box<Flight>, MessageResult),
     /// Another SMSC gets it.
     Next(Departure<'a>),
 }

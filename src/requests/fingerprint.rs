@@ -2,7 +2,7 @@
 //! must be the same for each repetition of a request, and in every version that reads the same rows.
 
 use crate::{
-    digest::{DigestKey, Fingerprinter},
+    digest::DigestKey,
     message::{Body, Message},
     smpp::{Address, text::Coding},
 };
@@ -40,18 +40,12 @@ pub(super) fn fingerprint(key: DigestKey, message: &Message) -> u64 {
     all.octets(destination_number);
     all.octets(service_type);
     all.octets(message.route.as_bytes());
-    field(&mut all, octets);
+    all.field(octets);
     for (tag, value) in &message.tlvs {
         all.number((*tag).into());
-        field(&mut all, value);
+        all.field(value);
     }
     all.end()
-}
-
-/// Octets after their length.
-fn field(all: &mut Fingerprinter, octets: &[u8]) {
-    all.number(octets.len() as u64);
-    all.octets(octets);
 }
 
 /// What a body is, in 18 bits, and its octets.

@@ -93,12 +93,15 @@ impl<J> RequestIds<J> {
         })
     }
 
-    /// What a request is known by.
-    pub fn name(&self, client: &ClientName, id: &str) -> Name {
-        let mut digester = self.key.begin();
-        digester.field(client.as_str().as_bytes());
-        digester.field(id.as_bytes());
-        Name(digester.end())
+    /// What requests of a client are known by, by their ids.
+    pub fn names(&self, client: &ClientName) -> impl Fn(&str) -> Name + use<J> {
+        let mut begun = self.key.begin_words();
+        begun.field(client.as_str().as_bytes());
+        move |id| {
+            let mut digester = begun.clone();
+            digester.field(id.as_bytes());
+            Name(digester.end())
+        }
     }
 
     /// When an id is written down; `Memory` without a store.

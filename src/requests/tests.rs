@@ -68,7 +68,7 @@ fn repeated(outcome: MessageOutcome) -> Begun {
 
 fn begin(ids: &Ids, at: Now, id: &str, text: &str) -> (Begun, Vec<Change>) {
     let mut open = ids.open_batch(at);
-    let name = ids.name(&ClientName::parse("shop").unwrap(), id);
+    let name = ids.names(&ClientName::parse("shop").unwrap())(id);
     let begun = open.begin(name, &message(text));
     let mut changes = Vec::new();
     open.end(&mut changes);
@@ -150,7 +150,7 @@ fn the_same_id_with_another_body_is_refused_and_of_another_client_is_another_id(
     assert_eq!(begin(&ids, now, "order-1", "other").0, Begun::Reused);
     let mut open = ids.open_batch(now);
     let other = ClientName::parse("bank").unwrap();
-    let begun = open.begin(ids.name(&other, "order-1"), &message("hello"));
+    let begun = open.begin(ids.names(&other)("order-1"), &message("hello"));
     assert!(matches!(begun, Begun::New(_)));
 }
 

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::octet_words::are_printable;
+
 /// A field that cannot be what it says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -61,9 +63,7 @@ pub(super) fn ascii(field: &str, text: impl AsRef<[u8]>, length_max: usize) -> R
         let what = format!("{} bytes, at most {length_max}", text.len());
         return Err(Fault::new(field, what));
     }
-    // Without a branch for each, so that many are looked at together.
-    let printable = text.iter().map(|octet| matches!(octet, b' '..=b'~'));
-    match printable.fold(true, |all, is_printable| all & is_printable) {
+    match are_printable(text) {
         true => Ok(()),
         false => Err(Fault::new(field, "must be printable ASCII")),
     }

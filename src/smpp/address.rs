@@ -6,6 +6,7 @@ use bytes::{BufMut, BytesMut};
 use thiserror::Error;
 
 use super::octets::{COctetString, OctetError};
+use crate::octet_words::are_digits;
 
 /// Octets of an address that [`Address`]'s masked form shows at its start.
 const SHOWN_FIRST: usize = 4;
@@ -119,10 +120,7 @@ impl<const MAX: usize> Address<MAX> {
         if number.is_empty() {
             return Err(AddressError::Missing);
         }
-        // Without a branch, so that many are looked at together.
-        let each = number.iter().map(u8::is_ascii_digit);
-        let is_digits = each.fold(true, |all, is_digit| all & is_digit);
-        let (look, plan) = match (is_digits, number.len()) {
+        let (look, plan) = match (are_digits(number), number.len()) {
             (true, INTERNATIONAL_DIGITS_MIN..) => (Ton::INTERNATIONAL, Npi::ISDN),
             (true, _) => (Ton::NETWORK_SPECIFIC, Npi::UNKNOWN),
             (false, _) => (Ton::ALPHANUMERIC, Npi::UNKNOWN),
