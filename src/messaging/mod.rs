@@ -339,16 +339,13 @@ impl Messaging {
         };
         flight.depart(1);
         let lane = flight.lane();
-        let numbers = self.flights.open().insert(flight);
-        let mut jobs = numbers
-            .zip([prepared])
-            .map(|(number, prepared)| SmscJob {
-                request: prepared,
-                deadline: request.deadline,
-                lane,
-                ticket: Ticket::new(self.ends(), number),
-            })
-            .collect();
+        let number = self.flights.open().insert_whole(flight);
+        let mut jobs = VecDeque::from([SmscJob {
+            request: prepared,
+            deadline: request.deadline,
+            lane,
+            ticket: Ticket::new(self.ends(), number),
+        }]);
         let taken = smsc.pool.submit(&mut jobs);
         self.take_back(smsc, jobs, taken);
     }

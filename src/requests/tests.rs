@@ -1,15 +1,15 @@
 //! Request ids against the store they survive in.
 
-use std::{sync::mpsc, time::Duration};
+use std::{collections::HashSet, sync::mpsc, time::Duration};
 
 use bytes::Bytes;
 use time::OffsetDateTime;
 
 use super::*;
 use crate::{
-    message::{Acceptance, Body, MessageResult, TrafficClass},
+    message::{Acceptance, Body, MessageResult, TrafficClass, Transliteration},
     outcome::Reason,
-    smpp::{Address, CommandStatus},
+    smpp::{Address, CommandStatus, Ton, text::Coding},
 };
 
 type Ids = RequestIds<u32>;
@@ -270,12 +270,46 @@ fn a_change_of_any_field_that_is_sent_changes_the_fingerprint() {
             tlvs: vec![(1, Bytes::from_static(b"1"))],
             ..first.clone()
         },
+        Message {
+            service_type: "otp".parse().unwrap(),
+            ..first.clone()
+        },
+        Message {
+            transliteration: Transliteration::On,
+            ..first.clone()
+        },
+        Message {
+            destination: Address::international("84901234568").unwrap(),
+            ..first.clone()
+        },
+        Message {
+            destination: Address::of("84901234567", Some(Ton::NATIONAL), None).unwrap(),
+            ..first.clone()
+        },
+        Message {
+            body: Body::Text {
+                text: "hello".into(),
+                coding: Coding::Ucs2,
+            },
+            ..first.clone()
+        },
+        Message {
+            body: Body::Binary {
+                data: Bytes::from_static(b"hello"),
+                data_coding: 0,
+                has_user_data_header: false,
+            },
+            ..first.clone()
+        },
         message("hello!"),
+        message("hello\0"),
+        message(""),
     ];
     let own = fingerprint(key, &first);
     assert_eq!(own, fingerprint(key, &first.clone()));
+    let mut all = HashSet::from([own]);
     for changed in changed {
-        assert_ne!(own, fingerprint(key, &changed), "{changed:?}");
+        assert!(all.insert(fingerprint(key, &changed)), "{changed:?}");
     }
     let urgent = Message {
         class: TrafficClass::Urgent,
