@@ -38,7 +38,6 @@ pub mod links;
 pub mod message;
 pub mod messaging;
 pub mod metrics;
-pub(crate) mod octet_words;
 pub mod outbox;
 pub mod outcome;
 pub mod payment;

@@ -10,19 +10,8 @@ use std::{
 /// From the bottom up: a module may use those on its own line and on the lines before it.
 const FLOORS: &[&[&str]] = &[
     &[
-        "aged",
-        "places",
-        "recent",
-        "digest",
-        "octet_words",
-        "smpp",
-        "iso8583",
-        "window",
-        "rate",
-        "outcome",
-        "outbox",
-        "client",
-        "status",
+        "aged", "places", "recent", "digest", "smpp", "iso8583", "window", "rate", "outcome",
+        "outbox", "client", "status",
     ],
     &["clock", "message", "metrics", "tap"],
     &["store"],

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::octet_words::are_printable;
+use crate::smpp::octet_words::are_printable;
 
 /// A field that cannot be what it says.
 #[derive(Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::fmt;
 use bytes::{BufMut, BytesMut};
 use thiserror::Error;
 
+use super::octet_words::are_digits;
 use super::octets::{COctetString, OctetError};
-use crate::octet_words::are_digits;
 
 /// Octets of an address that [`Address`]'s masked form shows at its start.
 const SHOWN_FIRST: usize = 4;

@@ -29,6 +29,7 @@ pub mod describe;
 mod gsm7;
 pub mod language;
 pub mod mask;
+pub(crate) mod octet_words;
 pub mod octets;
 pub mod parties;
 pub mod pdu;

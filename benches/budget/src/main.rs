@@ -20,8 +20,6 @@ mod client;
 mod iso8583;
 #[path = "../../../src/message.rs"]
 mod message;
-#[path = "../../../src/octet_words.rs"]
-mod octet_words;
 #[path = "../../../src/outbox.rs"]
 mod outbox;
 #[path = "../../../src/outcome.rs"]

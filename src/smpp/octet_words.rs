@@ -1,5 +1,5 @@
 //! Rules about each octet of a short text, asked eight octets at a time: numbers are looked at for every
-//! message, and a loop over their octets costs several times as much. It knows no protocol.
+//! message, and a loop over their octets costs several times as much. It knows no PDU.
 
 /// Octets of a word.
 const WORD: usize = 8;
