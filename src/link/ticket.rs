@@ -11,8 +11,8 @@ use crate::{message::MessageResult, outcome::Reason};
 
 /// Who is told how requests ended.
 pub trait Ends: Send + Sync + 'static {
-    /// Where ends are told: what is told at one place may be told together.
-    fn place(&self) -> usize;
+    /// Stands for whoever is told in the end: what the same one is told may be told together.
+    fn listener(&self) -> usize;
 
     /// Requests that went to this SMSC have ended. Called once per turn of a link, with all ends of
     /// the turn; takes them out of `ends`.
@@ -126,7 +126,7 @@ impl Gathered {
 
     /// All tickets of a router lead to one place; only tests have several.
     fn lead_to(&mut self, ends: Arc<dyn Ends>) {
-        let is_other = |own: &Arc<dyn Ends>| own.place() != ends.place();
+        let is_other = |own: &Arc<dyn Ends>| own.listener() != ends.listener();
         if self.ends.as_ref().is_some_and(is_other) {
             self.flush();
         }
@@ -193,7 +193,7 @@ impl TicketNumber {
 
 #[cfg(test)]
 impl Ends for Remembered {
-    fn place(&self) -> usize {
+    fn listener(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 

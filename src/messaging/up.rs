@@ -230,7 +230,7 @@ fn outcome(flight: &mut Flight, smsc: &Arc<str>, result: MessageResult) -> Messa
 pub(super) struct BatchEnds(pub(super) Arc<Messaging>);
 
 impl Ends for BatchEnds {
-    fn place(&self) -> usize {
+    fn listener(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
 

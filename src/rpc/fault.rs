@@ -70,7 +70,12 @@ pub(super) fn ascii(field: &str, text: impl AsRef<[u8]>, length_max: usize) -> R
 }
 
 /// As [`ascii`], and not empty.
-pub(super) fn ascii_present(field: &str, text: &str, length_max: usize) -> Result<(), Fault> {
+pub(super) fn ascii_present(
+    field: &str,
+    text: impl AsRef<[u8]>,
+    length_max: usize,
+) -> Result<(), Fault> {
+    let text = text.as_ref();
     if text.is_empty() {
         return Err(Fault::new(field, "empty"));
     }

@@ -4,10 +4,10 @@ use std::{hint::black_box, sync::Arc};
 
 use crate::client::ClientName;
 use crate::message::{Body, Message};
-use crate::smpp::Address;
 use crate::route::{
     Asked, Choice, Conditions, Keyword, Member, MessageRoute, Plan, Routes, SmscSet, Sticky,
 };
+use crate::smpp::Address;
 use crate::{TIMES, named};
 
 const PREFIXES: u64 = 100_000;

@@ -122,14 +122,11 @@ fn present_address(field: &str, address: Option<&AddressFields<'_>>) -> Result<A
 fn address(field: &str, address: &AddressFields<'_>) -> Result<Address, Fault> {
     let octet = |field, value: Option<u32>| value.map(|v| fault::octet(field, v)).transpose();
     let checked = || {
-        let number = address.number;
-        if number.is_empty() {
-            return Err(Fault::new("number", "empty"));
-        }
-        fault::ascii("number", number, NUMBER_LENGTH_MAX)?;
+        fault::ascii_present("number", address.number, NUMBER_LENGTH_MAX)?;
         let ton = octet("ton", address.ton)?.map(Ton);
         let npi = octet("npi", address.npi)?.map(Npi);
-        Address::of(number, ton, npi).map_err(|error| Fault::new("number", error.to_string()))
+        Address::of(address.number, ton, npi)
+            .map_err(|error| Fault::new("number", error.to_string()))
     };
     checked().map_err(|fault: Fault| fault.inside(field))
 }
